@@ -1,0 +1,1 @@
+"""The demo firm told to each platform in that platform's own form."""

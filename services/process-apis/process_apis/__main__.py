@@ -1,0 +1,38 @@
+"""Starts process APIs: `python -m process_apis project-onboarding`. Settings: the file that SYNCLINE_SETTINGS names."""
+
+import sys
+
+from process_apis.operations.app import create_app as operations
+from process_apis.project_onboarding.app import create_app as project_onboarding
+from process_apis.settings import OperationsSettings, ProcessSettings
+from servicekit.app import run
+from servicekit.migrate import migrate
+from servicekit.settings import ServiceSettings, load
+
+MIGRATIONS = "process_apis:migrations"
+USAGE = "usage: python -m process_apis (project-onboarding | operations)"
+
+
+def main(arguments: list[str]) -> int:
+    """Run what the first argument names; 2 for an unknown name."""
+    match arguments:
+        case ["project-onboarding"]:
+            settings = load(ProcessSettings)
+            _migrated(settings.service)
+            run(project_onboarding(settings), settings.service)
+        case ["operations"]:
+            chosen = load(OperationsSettings)
+            _migrated(chosen.service)
+            run(operations(chosen), chosen.service)
+        case _:
+            sys.stderr.write(f"{USAGE}\n")
+            return 2
+    return 0
+
+
+def _migrated(service: ServiceSettings) -> None:
+    migrate(service.database_url.reveal(), service.schema, MIGRATIONS)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""The workflow engine (DBOS on PostgreSQL) behind our own few words; nothing else imports it."""

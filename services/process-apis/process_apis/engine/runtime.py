@@ -1,0 +1,115 @@
+"""Starts, wakes and resumes durable workflows. A worker takes a slot first, so that its work has an heir (D3, D13)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from dbos import DBOS, DBOSConfig, SetWorkflowID, StepOptions
+from dbos import error as engine_error
+
+from process_apis.engine.serializer import JsonSerializer
+from servicekit.database import driver_url
+from servicekit.failures import Failure
+from servicekit.leases import Slots
+
+WAKE_TOPIC = "wake"
+FOR_EVER_S = 10 * 365 * 24 * 3600.0
+SLOTS = 16
+
+T = TypeVar("T")
+Workflow = Callable[[Mapping[str, Any]], Awaitable[Any]]
+
+
+class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`schema` holds the engine's own tables. Step retries grow from `retry_first_s`, times 1.5, `retries` times."""
+
+    schema: str
+    workflow_version: str = "1"
+    pool_size: int = 8
+    retries: int = 15  # with a first pause of 1 s: about 15 minutes in all
+    retry_first_s: float = 1.0
+
+
+class Engine:
+    """One engine per process. Launched once, after the workflows are registered; stopped once."""
+
+    def __init__(self, name: str, database_url: str, settings: EngineSettings) -> None:
+        self._name = name
+        self._url = database_url
+        self._settings = settings
+        self._slot = Slots(database_url, f"{settings.schema}:slot", SLOTS)
+
+    def workflow(self, name: str, function: Workflow) -> Workflow:
+        """Register a workflow function under a name that never changes."""
+        registered: Workflow = DBOS.workflow(name=name)(function)
+        return registered
+
+    async def launch(self) -> None:
+        """Take the lowest free slot and resume whatever its last holder left unfinished."""
+        slot = await self._slot.acquire()
+        config = DBOSConfig(
+            name=self._name,
+            system_database_url=driver_url(self._url).replace("postgresql://", "postgresql+psycopg://", 1),
+            dbos_system_schema=self._settings.schema,
+            application_version=self._settings.workflow_version,
+            executor_id=slot.replace(":", "-"),
+            serializer=JsonSerializer(),
+            sys_db_pool_size=self._settings.pool_size,
+            log_level="WARNING",
+        )
+        DBOS(config=config)
+        await asyncio.to_thread(DBOS.launch)
+
+    async def stop(self) -> None:
+        """Let go of everything; unfinished workflows are resumed by whoever takes the slot next."""
+        await asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=0)
+        await self._slot.release()
+
+    async def start(self, run_id: str, workflow: Workflow, request: Mapping[str, Any]) -> None:
+        """Start the run, or do nothing when it was started before."""
+        with SetWorkflowID(run_id):
+            await DBOS.start_workflow_async(workflow, request)  # type: ignore[arg-type]
+
+    async def wake(self, run_id: str, key: str) -> None:
+        """Tell a parked run to look again. Repeats under the same key are one."""
+        await DBOS.send_async(run_id, "look", topic=WAKE_TOPIC, idempotency_key=key)
+
+    async def sleep_until_woken(self) -> None:
+        """Park the run that calls this, durably, until somebody wakes it."""
+        await DBOS.recv_async(WAKE_TOPIC, timeout_seconds=FOR_EVER_S)
+
+    async def step(self, name: str, function: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
+        """Do a step once as far as the run's history is concerned; what may heal is retried with growing pauses."""
+        options = StepOptions(
+            name=name,
+            retries_allowed=self._settings.retries > 0,
+            max_attempts=self._settings.retries + 1,
+            interval_seconds=self._settings.retry_first_s,
+            backoff_rate=1.5,
+            should_retry=_may_heal,
+        )
+        return await DBOS.run_step_async(options, function, *arguments)
+
+    async def record(self, name: str, function: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
+        """A step on our own database, retried for as long as an outage of it may last."""
+        options = StepOptions(
+            name=name,
+            retries_allowed=True,
+            max_attempts=10_000,
+            interval_seconds=0.5,
+            backoff_rate=1.02,
+            should_retry=_may_heal,
+        )
+        return await DBOS.run_step_async(options, function, *arguments)
+
+
+def failure_of(error: Exception) -> Failure | None:
+    """The Failure behind what a step raised; none when it was a bug of ours."""
+    if isinstance(error, engine_error.DBOSMaxStepRetriesExceeded):
+        error = error.errors[-1]
+    return error if isinstance(error, Failure) else None
+
+
+def _may_heal(error: BaseException) -> bool:
+    return isinstance(error, Failure) and error.kind.retryable

@@ -1,0 +1,225 @@
+"""The runs of all processes and their steps, as people ask about them. The engine keeps its own record beside it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from canonical.money import Money
+from canonical.work import Onboarding, OnboardingRefs, StepRecord
+from servicekit.clock import Clock
+from servicekit.database import Database
+from servicekit.failures import Failure, Kind
+from servicekit.ids import mint
+
+WAITING_STATES = frozenset({"in_exception", "waiting_for_approval"})
+ENDED_STATES = frozenset(
+    {"activated", "amended", "closed_without_project", "validated", "shadowed", "discarded", "rejected"}
+)
+
+_CLAIM = text(
+    "insert into run (run_id, id, process, business_key, n, trigger, name, state, amount, currency, legal_entity_code,"
+    " actor, trace_parent, correlation_id, won_at, started_at, updated_at)"
+    " select :process || ':' || :business_key || ':' || m, :id, :process, :business_key, m, :trigger, :name, 'running',"
+    " :amount, :currency, :legal_entity_code, :actor, :trace_parent, :correlation_id, :won_at, :now, :now"
+    " from (select coalesce(max(n), 0) + 1 as m from run"
+    " where process = :process and business_key = :business_key) as next"
+    " on conflict do nothing returning run_id"
+)
+_CLAIMED = text(
+    "select run_id from run where process = :process and business_key = :business_key and trigger = :trigger"
+)
+_STEP = text(
+    "insert into step (run_id, name, place, state, system, attempts, started_at, trace_id)"
+    " values (:run_id, :name, (select count(*) from step where run_id = :run_id), 'running', :system, 1, :now,"
+    " :trace_id)"
+    " on conflict (run_id, name) do update set state = 'running', attempts = step.attempts + 1, ended_at = null"
+)
+_STEP_END = text(
+    "update step set state = :state, ended_at = :now, detail = :detail where run_id = :run_id and name = :name"
+)
+_CHANGE = text(
+    "update run set state = :state, updated_at = :now,"
+    " kind = coalesce(:kind, kind), mode = coalesce(:mode, mode),"
+    " legal_entity_code = coalesce(:legal_entity_code, legal_entity_code),"
+    " plan = coalesce(cast(:plan as jsonb), plan), refs = refs || cast(:refs as jsonb),"
+    " activated_at = coalesce(:activated_at, activated_at), ended_at = coalesce(:ended_at, ended_at),"
+    " waiting_s = waiting_s + coalesce(extract(epoch from cast(:now as timestamptz) - waiting_since), 0),"
+    " waiting_since = case when :waiting then cast(:now as timestamptz) else null end"
+    " where run_id = :run_id"
+)
+_COLUMNS = (
+    "run_id, id, business_key, name, state, kind, mode, legal_entity_code, amount, currency, refs, won_at, started_at,"
+    " activated_at, ended_at, updated_at, waiting_s, trace_parent, plan"
+)
+_ONE = text(f"select {_COLUMNS} from run where process = :process and id = :id")
+_MANY = text(
+    f"select {_COLUMNS} from run where process = :process"
+    " and (cast(:state as text) is null or state = :state)"
+    " and (cast(:legal_entity_code as text) is null or legal_entity_code = :legal_entity_code)"
+    " and (cast(:opportunity_id as text) is null or business_key = :opportunity_id)"
+    " and (cast(:started_before as timestamptz) is null or (started_at, id) < (:started_before, :id_before))"
+    " order by started_at desc, id desc limit :limit"
+)
+_STEPS = text(
+    "select name, state, system, attempts, started_at, ended_at, detail, trace_id from step"
+    " where run_id = :run_id order by started_at, place"
+)
+_UNLAUNCHED = text(
+    "select run_id, id, business_key, actor, trace_parent, correlation_id from run"
+    " where process = :process and not launched order by started_at limit 100"
+)
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """What is needed to claim a run: the business key, what triggered it, and what is known already."""
+
+    business_key: str
+    trigger: str
+    name: str
+    value: Money
+    legal_entity_code: str | None
+    actor: str
+    trace_parent: str
+    correlation_id: str
+    won_at: datetime
+
+
+class Launch(msgspec.Struct, frozen=True, kw_only=True):
+    """The input of a workflow: who asked, and where its trace began."""
+
+    run_id: str
+    id: str
+    business_key: str
+    actor: str
+    trace_parent: str
+    correlation_id: str
+
+
+class RunChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What became known of a run; absent fields stay as they are."""
+
+    state: str
+    kind: str | None = None
+    mode: str | None = None
+    legal_entity_code: str | None = None
+    plan: msgspec.Raw | None = None
+    refs: dict[str, str] = {}
+    activated_at: datetime | None = None
+
+
+class Runs:
+    """The runs of one process."""
+
+    def __init__(self, database: Database, process: str, clock: Clock) -> None:
+        self._database = database
+        self._process = process
+        self._clock = clock
+
+    async def claim(self, wanted: Claim) -> str:
+        """The run id for this trigger: a new one (process:business key:n), or the one that the trigger got before."""
+        values = msgspec.structs.asdict(wanted) | {
+            "process": self._process,
+            "id": mint("onb"),
+            "amount": wanted.value.amount,
+            "currency": wanted.value.currency,
+            "now": self._clock.now(),
+        }
+        while True:
+            async with self._database.begin() as session:
+                new = (await session.execute(_CLAIM, values)).scalar_one_or_none()
+                found = new or (await session.execute(_CLAIMED, values)).scalar_one_or_none()
+            if found is not None:
+                return str(found)
+
+    async def unlaunched(self) -> tuple[Launch, ...]:
+        """Claimed runs that the engine may not know yet, oldest first."""
+        async with self._database.begin() as session:
+            rows = (await session.execute(_UNLAUNCHED, {"process": self._process})).mappings().all()
+        return tuple(Launch(**row) for row in rows)
+
+    async def launched(self, run_id: str) -> None:
+        async with self._database.begin() as session:
+            await session.execute(text("update run set launched = true where run_id = :run_id"), {"run_id": run_id})
+
+    async def begin_step(self, run_id: str, name: str, system: str | None, trace_id: str) -> None:
+        values = {"run_id": run_id, "name": name, "system": system, "trace_id": trace_id, "now": self._clock.now()}
+        async with self._database.begin() as session:
+            await session.execute(_STEP, values)
+
+    async def end_step(self, run_id: str, name: str, state: str, detail: str | None = None) -> None:
+        values = {"run_id": run_id, "name": name, "state": state, "detail": detail, "now": self._clock.now()}
+        async with self._database.begin() as session:
+            await session.execute(_STEP_END, values)
+
+    async def change(self, session: AsyncConnection, run_id: str, change: RunChange) -> None:
+        """Within the caller's transaction; reckons the time that people let the run wait."""
+        now = self._clock.now()
+        values: dict[str, Any] = msgspec.structs.asdict(change) | {
+            "run_id": run_id,
+            "now": now,
+            "plan": None if change.plan is None else bytes(change.plan).decode(),
+            "refs": msgspec.json.encode(change.refs).decode(),
+            "ended_at": now if change.state in ENDED_STATES else None,
+            "waiting": change.state in WAITING_STATES,
+        }
+        await session.execute(_CHANGE, values)
+
+    async def one(self, onboarding_id: str) -> Onboarding:
+        """With its steps. Raises MISSING."""
+        async with self._database.begin() as session:
+            values = {"process": self._process, "id": onboarding_id}
+            row = (await session.execute(_ONE, values)).mappings().one_or_none()
+            if row is None:
+                raise Failure(Kind.MISSING, f"there is no onboarding {onboarding_id}")
+            steps = (await session.execute(_STEPS, {"run_id": row["run_id"]})).mappings().all()
+        return _onboarding(dict(row), tuple(StepRecord(**step) for step in steps))
+
+    async def of_run(self, run_id: str) -> Onboarding:
+        """The onboarding of a run. Raises MISSING."""
+        async with self._database.begin() as session:
+            found = await session.execute(text("select id from run where run_id = :run_id"), {"run_id": run_id})
+            onboarding_id = found.scalar_one_or_none()
+        if onboarding_id is None:
+            raise Failure(Kind.MISSING, f"there is no run {run_id}")
+        return await self.one(onboarding_id)
+
+    async def plan(self, onboarding_id: str) -> msgspec.Raw | None:
+        """What the run prepared to write, or none while it has prepared nothing."""
+        async with self._database.begin() as session:
+            values = {"process": self._process, "id": onboarding_id}
+            row = (await session.execute(_ONE, values)).mappings().one_or_none()
+        if row is None:
+            raise Failure(Kind.MISSING, f"there is no onboarding {onboarding_id}")
+        return None if row["plan"] is None else msgspec.Raw(msgspec.json.encode(row["plan"]))
+
+    async def many(
+        self, filters: Mapping[str, str | None], before: tuple[datetime, str] | None, limit: int
+    ) -> tuple[Onboarding, ...]:
+        """Newest first, without steps; `before` is where the former page ended."""
+        values = {
+            "process": self._process,
+            **filters,
+            "started_before": before[0] if before else None,
+            "id_before": before[1] if before else None,
+            "limit": limit,
+        }
+        async with self._database.begin() as session:
+            rows = (await session.execute(_MANY, values)).mappings().all()
+        return tuple(_onboarding(dict(row), ()) for row in rows)
+
+
+def _onboarding(row: dict[str, Any], steps: tuple[StepRecord, ...]) -> Onboarding:
+    row.pop("plan")
+    amount, currency, trace_parent = row.pop("amount"), row.pop("currency"), row.pop("trace_parent")
+    return Onboarding(
+        opportunity_id=row.pop("business_key"),
+        value=Money(amount=amount, currency=currency) if amount else None,
+        refs=msgspec.convert(row.pop("refs"), OnboardingRefs),
+        trace_id=trace_parent.split("-")[1] if trace_parent else None,
+        steps=steps,
+        **row,
+    )

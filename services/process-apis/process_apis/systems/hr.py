@@ -1,0 +1,36 @@
+"""Reads of the HR system API. Contract: contracts/openapi/system/hr.v1.yaml."""
+
+from datetime import date
+
+from canonical.paging import Page
+from canonical.people import Absence, Worker
+from servicekit.upstream import Upstream
+
+PAGE = 100
+
+
+class Hr:
+    """Workers and their absence; pay is never asked for."""
+
+    def __init__(self, api: Upstream) -> None:
+        self._api = api
+
+    async def worker(self, worker_id: str) -> Worker:
+        return await self._api.call("GET", f"/v1/workers/{worker_id}", returns=Worker)
+
+    async def workers(self, connection: str) -> tuple[Worker, ...]:
+        """All of them, page after page."""
+        found: list[Worker] = []
+        cursor: str | None = None
+        while True:
+            params = {"connection": connection, "limit": PAGE, "cursor": cursor}
+            page = await self._api.call("GET", "/v1/workers", params=params, returns=Page[Worker])
+            found.extend(page.items)
+            cursor = page.next
+            if cursor is None:
+                return tuple(found)
+
+    async def absences(self, worker_id: str, from_date: date, to_date: date) -> tuple[Absence, ...]:
+        params = {"from_date": from_date.isoformat(), "to_date": to_date.isoformat()}
+        page = await self._api.call("GET", f"/v1/workers/{worker_id}/absences", params=params, returns=Page[Absence])
+        return page.items

@@ -1,0 +1,95 @@
+"""A sandbox's records, in SQLite: the state survives the process, as a vendor's would."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+Record = dict[str, Any]
+
+_SCHEMA = """
+create table if not exists record (
+    n integer primary key autoincrement, kind text not null, id text not null, body text not null, unique (kind, id));
+create table if not exists counter (name text primary key, value integer not null);
+create table if not exists journal (
+    n integer primary key autoincrement, at text not null, method text not null, path text not null,
+    body text not null, status integer, fault text);
+"""
+
+
+class Store:
+    """Records by kind and id, in the vendor's own form, listed in the order in which they were created."""
+
+    def __init__(self, path: Path | str) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db.execute("pragma journal_mode = wal")
+        self._db.execute("pragma synchronous = off")
+        self._db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def insert(self, kind: str, record_id: str, body: Record) -> Record:
+        """Raises KeyError when the id is taken."""
+        try:
+            self._db.execute(
+                "insert into record (kind, id, body) values (?, ?, ?)", (kind, record_id, json.dumps(body))
+            )
+        except sqlite3.IntegrityError as error:
+            raise KeyError(record_id) from error
+        return body
+
+    def put(self, kind: str, record_id: str, body: Record) -> Record:
+        """Create or replace; a replaced record keeps its place in the order."""
+        self._db.execute(
+            "insert into record (kind, id, body) values (?, ?, ?)"
+            " on conflict (kind, id) do update set body = excluded.body",
+            (kind, record_id, json.dumps(body)),
+        )
+        return body
+
+    def get(self, kind: str, record_id: str) -> Record | None:
+        row = self._db.execute("select body from record where kind = ? and id = ?", (kind, record_id)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def delete(self, kind: str, record_id: str) -> bool:
+        return self._db.execute("delete from record where kind = ? and id = ?", (kind, record_id)).rowcount > 0
+
+    def all(self, kind: str) -> Iterator[Record]:
+        for (body,) in self._db.execute("select body from record where kind = ? order by n", (kind,)).fetchall():
+            yield json.loads(body)
+
+    def find(self, kind: str, matches: Callable[[Record], bool]) -> list[Record]:
+        return [record for record in self.all(kind) if matches(record)]
+
+    def kinds(self) -> dict[str, int]:
+        return dict(self._db.execute("select kind, count(*) from record group by kind order by kind").fetchall())
+
+    def next_number(self, name: str, start: int = 1) -> int:
+        """1, 2, 3 ... for each name; the first is `start`."""
+        row = self._db.execute(
+            "insert into counter (name, value) values (?, ?)"
+            " on conflict (name) do update set value = value + 1 returning value",
+            (name, start),
+        ).fetchone()
+        return int(row[0])
+
+    def clear(self) -> None:
+        for table in ("record", "counter", "journal"):
+            self._db.execute(f"delete from {table}")  # noqa: S608  the names stand one line above
+
+    def note(self, at: str, method: str, path: str, body: str) -> int:
+        """Write a request into the journal before it is handled; returns its number."""
+        cursor = self._db.execute(
+            "insert into journal (at, method, path, body) values (?, ?, ?, ?)", (at, method, path, body)
+        )
+        return int(cursor.lastrowid or 0)
+
+    def note_outcome(self, number: int, status: int | None, fault: str | None) -> None:
+        self._db.execute("update journal set status = ?, fault = ? where n = ?", (status, fault, number))
+
+    def journal(self) -> list[Record]:
+        names = ("n", "at", "method", "path", "body", "status", "fault")
+        rows = self._db.execute(f"select {', '.join(names)} from journal order by n").fetchall()  # noqa: S608
+        return [dict(zip(names, row, strict=True)) for row in rows]

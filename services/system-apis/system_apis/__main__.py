@@ -1,0 +1,36 @@
+"""Starts system APIs: `python -m system_apis crm`, or several in one process, or the vendors' sandboxes.
+
+Settings come from the file that SYNCLINE_SETTINGS names.
+"""
+
+import importlib
+import sys
+
+from servicekit.app import run
+from servicekit.migrate import migrate
+from servicekit.settings import load
+from system_apis.sandboxes import serve_sandboxes
+from system_apis.service import MIGRATIONS, SystemSettings
+
+CAPABILITIES = ("crm", "psa", "hr", "billing", "erp", "identity")
+USAGE = f"usage: python -m system_apis ({' | '.join(CAPABILITIES)} | sandboxes)"
+
+
+def main(arguments: list[str]) -> int:
+    """Run what the first argument names; 2 for an unknown name."""
+    match arguments:
+        case ["sandboxes"]:
+            serve_sandboxes()
+        case [name] if name in CAPABILITIES:
+            settings = load(SystemSettings)
+            service = settings.service
+            migrate(service.database_url.reveal(), service.schema, MIGRATIONS)
+            run(importlib.import_module(f"system_apis.{name}.app").create_app(settings), service)
+        case _:
+            sys.stderr.write(f"{USAGE}\n")
+            return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,28 @@
+"""What Syncline asks of an identity provider. In and out: the canonical model with the vendor's own ids as ids."""
+
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+from canonical.people import IdentityAccount
+from system_apis.listing import Listing
+
+
+@runtime_checkable
+class Identity(Protocol):
+    """Reads raise MISSING for an unknown id; deactivated accounts are still read."""
+
+    async def account(self, native_id: str) -> IdentityAccount: ...
+
+    async def accounts(
+        self, changed_since: datetime | None, cursor: str | None, limit: int
+    ) -> Listing[IdentityAccount]: ...
+
+    async def accounts_of(self, worker_number: str, email: str | None) -> tuple[tuple[IdentityAccount, str], ...]:
+        """Whose account this may be, each with what it was found by: `worker_number` or `email`."""
+        ...
+
+    async def check(self) -> None:
+        """Raise what is wrong with the connection, if anything."""
+        ...
+
+    async def close(self) -> None: ...
