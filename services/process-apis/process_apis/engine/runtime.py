@@ -42,7 +42,12 @@ class Engine:
 
     def workflow(self, name: str, function: Workflow) -> Workflow:
         """Register a workflow function under a name that never changes."""
-        registered: Workflow = DBOS.workflow(name=name)(function)
+
+        async def run(request: Mapping[str, Any]) -> Any:
+            """A plain function: the engine marks what it registers, and a bound method cannot be marked."""
+            return await function(request)
+
+        registered: Workflow = DBOS.workflow(name=name)(run)
         return registered
 
     async def launch(self) -> None:
