@@ -8,26 +8,34 @@ from typing import Annotated
 
 from msgspec import Meta
 
-CustomerId = Annotated[str, Meta(pattern=r"^cus_[0-9a-f]{32}$", extra={"id_kind": "customer"})]
-OpportunityId = Annotated[str, Meta(pattern=r"^opp_[0-9a-f]{32}$", extra={"id_kind": "opportunity"})]
-ContractId = Annotated[str, Meta(pattern=r"^ctr_[0-9a-f]{32}$", extra={"id_kind": "contract"})]
-ProjectId = Annotated[str, Meta(pattern=r"^prj_[0-9a-f]{32}$", extra={"id_kind": "project"})]
-TaskId = Annotated[str, Meta(pattern=r"^tsk_[0-9a-f]{32}$", extra={"id_kind": "task"})]
-MilestoneId = Annotated[str, Meta(pattern=r"^mil_[0-9a-f]{32}$", extra={"id_kind": "milestone"})]
-ResourceRequestId = Annotated[str, Meta(pattern=r"^rrq_[0-9a-f]{32}$", extra={"id_kind": "resource_request"})]
-ResourceId = Annotated[str, Meta(pattern=r"^res_[0-9a-f]{32}$", extra={"id_kind": "resource"})]
-AssignmentId = Annotated[str, Meta(pattern=r"^asg_[0-9a-f]{32}$", extra={"id_kind": "assignment"})]
-PersonId = Annotated[str, Meta(pattern=r"^per_[0-9a-f]{32}$", extra={"id_kind": "person"})]
-WorkerId = Annotated[str, Meta(pattern=r"^wrk_[0-9a-f]{32}$", extra={"id_kind": "worker"})]
-AccountId = Annotated[str, Meta(pattern=r"^acc_[0-9a-f]{32}$", extra={"id_kind": "identity_account"})]
-CustomerAccountId = Annotated[str, Meta(pattern=r"^cac_[0-9a-f]{32}$", extra={"id_kind": "customer_account"})]
-BillingAccountId = Annotated[str, Meta(pattern=r"^bac_[0-9a-f]{32}$", extra={"id_kind": "billing_account"})]
-BillingScheduleId = Annotated[str, Meta(pattern=r"^sch_[0-9a-f]{32}$", extra={"id_kind": "billing_schedule"})]
-LegalEntityId = Annotated[str, Meta(pattern=r"^len_[0-9a-f]{32}$", extra={"id_kind": "legal_entity"})]
-ProjectShellId = Annotated[str, Meta(pattern=r"^shl_[0-9a-f]{32}$", extra={"id_kind": "project_shell"})]
-OnboardingId = Annotated[str, Meta(pattern=r"^onb_[0-9a-f]{32}$", extra={"id_kind": "onboarding"})]
-ExceptionId = Annotated[str, Meta(pattern=r"^exc_[0-9a-f]{32}$", extra={"id_kind": "exception"})]
-ApprovalId = Annotated[str, Meta(pattern=r"^apr_[0-9a-f]{32}$", extra={"id_kind": "approval"})]
+CustomerId = Annotated[str, Meta(pattern=r"^cus_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "customer"})]
+OpportunityId = Annotated[str, Meta(pattern=r"^opp_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "opportunity"})]
+ContractId = Annotated[str, Meta(pattern=r"^ctr_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "contract"})]
+ProjectId = Annotated[str, Meta(pattern=r"^prj_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "project"})]
+TaskId = Annotated[str, Meta(pattern=r"^tsk_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "task"})]
+MilestoneId = Annotated[str, Meta(pattern=r"^mil_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "milestone"})]
+ResourceRequestId = Annotated[
+    str, Meta(pattern=r"^rrq_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "resource_request"})
+]
+ResourceId = Annotated[str, Meta(pattern=r"^res_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "resource"})]
+AssignmentId = Annotated[str, Meta(pattern=r"^asg_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "assignment"})]
+PersonId = Annotated[str, Meta(pattern=r"^per_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "person"})]
+WorkerId = Annotated[str, Meta(pattern=r"^wrk_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "worker"})]
+AccountId = Annotated[str, Meta(pattern=r"^acc_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "identity_account"})]
+CustomerAccountId = Annotated[
+    str, Meta(pattern=r"^cac_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "customer_account"})
+]
+BillingAccountId = Annotated[
+    str, Meta(pattern=r"^bac_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "billing_account"})
+]
+BillingScheduleId = Annotated[
+    str, Meta(pattern=r"^sch_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "billing_schedule"})
+]
+LegalEntityId = Annotated[str, Meta(pattern=r"^len_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "legal_entity"})]
+ProjectShellId = Annotated[str, Meta(pattern=r"^shl_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "project_shell"})]
+OnboardingId = Annotated[str, Meta(pattern=r"^onb_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "onboarding"})]
+ExceptionId = Annotated[str, Meta(pattern=r"^exc_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "exception"})]
+ApprovalId = Annotated[str, Meta(pattern=r"^apr_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "approval"})]
 
 PREFIXES = {
     "customer": "cus",

@@ -6,7 +6,9 @@ from typing import Annotated, Self
 import msgspec
 from msgspec import Meta
 
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="ISO 4217 alphabetic code", examples=["EUR"])]
+Currency = Annotated[
+    str, Meta(pattern=r"^[A-Z]{3}$", max_length=3, description="ISO 4217 alphabetic code", examples=["EUR"])
+]
 AmountText = Annotated[
     str, Meta(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,4})?$", description="decimal in major units", examples=["1250.00"])
 ]
@@ -59,6 +61,8 @@ class Money(msgspec.Struct, frozen=True, kw_only=True):
     currency: Currency
 
     def __post_init__(self) -> None:
+        if self.amount != self.amount.strip():
+            raise ValueError("an amount has no space around it")
         exponent = Decimal(self.amount).as_tuple().exponent
         if not isinstance(exponent, int) or -exponent > minor_unit_digits(self.currency):
             raise ValueError(f"{self.currency} has {minor_unit_digits(self.currency)} decimals")

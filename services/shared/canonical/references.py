@@ -13,7 +13,7 @@ ConnectionName = Annotated[
 LegalEntityCode = Annotated[
     str, Meta(pattern=r"^[A-Z][A-Z0-9]{1,9}$", description="the firm's own code of a legal entity", examples=["DE01"])
 ]
-Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2", examples=["DE"])]
+Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}$", max_length=2, description="ISO 3166-1 alpha-2", examples=["DE"])]
 ShortText = Annotated[str, Meta(min_length=1, max_length=200)]
 Code = Annotated[str, Meta(min_length=1, max_length=40)]
 

@@ -253,3 +253,54 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     reason: str
     detail: dict[str, str]
+
+
+class StateCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How many runs are in a state, and their value by currency: sums are never made across currencies."""
+
+    state: OnboardingState
+    count: int
+    value: tuple[Money, ...]
+
+
+class CycleTime(msgspec.Struct, frozen=True, kw_only=True):
+    """Project set-up cycle time: activated_at - won_at of the runs activated in the period, in seconds.
+
+    Split into waiting for people (approvals and exceptions) and the rest, which is integration. First-time-right: no
+    business exception and no human edit. Open runs are told by age, so that a stuck one cannot better the number.
+    """
+
+    activated: int
+    p50_s: float | None
+    p90_s: float | None
+    waiting_p50_s: float | None
+    waiting_p90_s: float | None
+    first_time_right: int
+    oldest_open_s: float | None
+
+
+class OnboardingStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """All runs by state, and the cycle time of those activated in a period (half-open)."""
+
+    states: tuple[StateCount, ...]
+    period_from: Moment
+    period_to: Moment
+    cycle_time: CycleTime
+    as_of: Moment
+
+
+class OwnerCount(msgspec.Struct, frozen=True, kw_only=True):
+    """The open exceptions of one owner: how many, how old the oldest is in seconds, what they hold up by currency."""
+
+    owner_team: str
+    count: int
+    overdue: int
+    oldest_s: float
+    value_at_stake: tuple[Money, ...]
+
+
+class ExceptionStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """The open exceptions by owner."""
+
+    owners: tuple[OwnerCount, ...]
+    as_of: Moment

@@ -9,7 +9,7 @@ from litestar import Litestar
 from redis.asyncio import Redis
 
 from process_apis.operations.desk import Desk
-from process_apis.operations.routes import ApprovalRoutes, AuditRoutes, BindingRoutes, ExceptionRoutes
+from process_apis.operations.routes import ApprovalRoutes, AuditRoutes, BindingRoutes, ExceptionRoutes, StatisticsRoutes
 from process_apis.settings import OperationsSettings
 from servicekit.answers import StoredAnswers
 from servicekit.app import Service, create_service
@@ -50,7 +50,7 @@ def create_app(
     return create_service(
         settings.service,
         api=API,
-        routes=[ExceptionRoutes, ApprovalRoutes, BindingRoutes, AuditRoutes],
+        routes=[ExceptionRoutes, StatisticsRoutes, ApprovalRoutes, BindingRoutes, AuditRoutes],
         resources=_resources(settings, clock),
         health_checks={"database": Check(lambda state: state["database"].ready())},
         clock=clock,

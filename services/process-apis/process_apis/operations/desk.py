@@ -7,6 +7,7 @@ from process_apis.operations.approvals import Approvals, Authority
 from process_apis.operations.audit import Audit
 from process_apis.operations.bindings import Bindings
 from process_apis.operations.cases import Cases
+from process_apis.operations.counting import Counting
 from process_apis.operations.decisions import Decisions
 from process_apis.rules.reading import read_rules
 from servicekit.clock import Clock
@@ -28,6 +29,7 @@ class Desk:
         self.decisions = Decisions(database, self.cases, self.audit, clock)
         self.approvals = Approvals(database, self.audit, authorities, clock)
         self.bindings = Bindings(database, self.audit, clock)
+        self.counting = Counting(database, clock)
 
     def announcer(self, source: str) -> Announcer:
         return Announcer(self._log, source, self._clock)

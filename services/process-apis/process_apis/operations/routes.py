@@ -20,6 +20,7 @@ from canonical.work import (
     ExceptionCase,
     ExceptionChange,
     ExceptionDecision,
+    ExceptionStatistics,
 )
 from process_apis.commands import IdempotencyKey, once
 from process_apis.operations.desk import Desk
@@ -121,6 +122,17 @@ class ExceptionRoutes(Controller):
 
         scope = f"decideException {exception_id}"
         return await once(answers, caller, scope, key, data, carry_out)  # type: ignore[return-value]
+
+
+class StatisticsRoutes(Controller):
+    """Counts for screens."""
+
+    path = "/v1/exception-statistics"
+
+    @get("/", operation_id="getExceptionStatistics", guards=[requires("operations.exceptions.read")])
+    async def statistics(self, desk: NamedDependency[Desk]) -> ExceptionStatistics:
+        """Open exceptions by owner: how many, how old, and how much money they hold up."""
+        return await desk.counting.exceptions()
 
 
 class ApprovalRoutes(Controller):

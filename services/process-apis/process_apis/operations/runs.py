@@ -61,6 +61,7 @@ _MANY = text(
     " and (cast(:state as text) is null or state = :state)"
     " and (cast(:legal_entity_code as text) is null or legal_entity_code = :legal_entity_code)"
     " and (cast(:opportunity_id as text) is null or business_key = :opportunity_id)"
+    " and (cast(:project_id as text) is null or refs->>'project_id' = :project_id)"
     " and (cast(:started_before as timestamptz) is null or (started_at, id) < (:started_before, :id_before))"
     " order by started_at desc, id desc limit :limit"
 )

@@ -17,7 +17,7 @@ from process_apis.operations.waking import Waker
 from process_apis.project_onboarding.deciding import Deciding
 from process_apis.project_onboarding.matching import Matching
 from process_apis.project_onboarding.reading import Readings
-from process_apis.project_onboarding.routes import OnboardingRoutes
+from process_apis.project_onboarding.routes import OnboardingRoutes, StatisticsRoutes
 from process_apis.project_onboarding.starting import PROCESS, Starter
 from process_apis.project_onboarding.viewing import Viewing
 from process_apis.project_onboarding.workflow import ProjectOnboarding
@@ -64,7 +64,7 @@ def create_app(
     return create_service(
         settings.service,
         api=API,
-        routes=[OnboardingRoutes],
+        routes=[OnboardingRoutes, StatisticsRoutes],
         resources=_resources(settings, clock),
         health_checks={"database": Check(lambda state: state["database"].ready())},
         clock=clock,

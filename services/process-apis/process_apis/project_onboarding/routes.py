@@ -1,6 +1,6 @@
 """The project-onboarding process API. Contract: contracts/openapi/process/project-onboarding.v1.yaml."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import msgspec
@@ -8,7 +8,8 @@ from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from canonical.ids import OnboardingId, OpportunityId
+from canonical.ids import OnboardingId, OpportunityId, ProjectId
+from canonical.moments import Moment
 from canonical.paging import Page
 from canonical.references import LegalEntityCode
 from canonical.work import (
@@ -18,23 +19,44 @@ from canonical.work import (
     NewOnboarding,
     Onboarding,
     OnboardingState,
+    OnboardingStatistics,
     OnboardingSystems,
     RetryRequest,
 )
 from process_apis.commands import IdempotencyKey, once
+from process_apis.operations.desk import Desk
 from process_apis.operations.runs import Runs
 from process_apis.project_onboarding.deciding import Deciding
 from process_apis.project_onboarding.planning import Plan
-from process_apis.project_onboarding.starting import Starter
+from process_apis.project_onboarding.starting import PROCESS, Starter
 from process_apis.project_onboarding.viewing import Viewing
 from servicekit.answers import Answer, StoredAnswers
 from servicekit.auth import Caller, requires
+from servicekit.clock import Clock
 from servicekit.contract import documented
 from servicekit.cursors import CursorSigner
 from servicekit.etags import etag_of
 from servicekit.failures import Failure, Kind
 
 READ, WRITE = requires("project-onboarding.onboardings.read"), requires("project-onboarding.onboardings.write")
+
+
+class StatisticsRoutes(Controller):
+    """Counts for screens."""
+
+    path = "/v1/onboarding-statistics"
+
+    @get("/", operation_id="getOnboardingStatistics", guards=[READ])
+    async def statistics(
+        self,
+        desk: NamedDependency[Desk],
+        clock: NamedDependency[Clock],
+        period_from: Annotated[Moment | None, QueryParameter(description="30 days ago unless told")] = None,
+        period_to: Annotated[Moment | None, QueryParameter(description="now unless told")] = None,
+    ) -> OnboardingStatistics:
+        """Onboardings by state, and the set-up cycle time of those activated in a period (half-open)."""
+        until = period_to or clock.now()
+        return await desk.counting.onboardings(PROCESS, period_from or until - timedelta(days=30), until)
 
 
 class OnboardingRoutes(Controller):
@@ -79,11 +101,17 @@ class OnboardingRoutes(Controller):
         wanted_state: Annotated[OnboardingState | None, QueryParameter(name="state")] = None,
         legal_entity_code: Annotated[LegalEntityCode | None, QueryParameter()] = None,
         opportunity_id: Annotated[OpportunityId | None, QueryParameter()] = None,
+        project_id: Annotated[ProjectId | None, QueryParameter()] = None,
         limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
         cursor: Annotated[str | None, QueryParameter()] = None,
     ) -> Page[Onboarding]:
         """Onboardings, newest first, without their steps."""
-        filters = {"state": wanted_state, "legal_entity_code": legal_entity_code, "opportunity_id": opportunity_id}
+        filters = {
+            "state": wanted_state,
+            "legal_entity_code": legal_entity_code,
+            "opportunity_id": opportunity_id,
+            "project_id": project_id,
+        }
         before = None if cursor is None else cursors.read(cursor, tuple[datetime, str], filters)
         found = await runs.many(filters, before, limit + 1)
         page = found[:limit]
