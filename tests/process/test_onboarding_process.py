@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from conftest import CALLER, DIRECTOR, RunningOnboarding
 from platforms import Platforms
+from running_onboarding import CALLER, DIRECTOR, RunningOnboarding
 
 from canonical.money import Money
 from canonical.sales import ContractLine, PlannedRole

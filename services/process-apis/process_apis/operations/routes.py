@@ -54,7 +54,7 @@ class ExceptionRoutes(Controller):
         status: Annotated[str | None, QueryParameter(max_length=40)] = None,
         owner_team: Annotated[str | None, QueryParameter(max_length=80)] = None,
         run_id: Annotated[str | None, QueryParameter(max_length=200)] = None,
-        open_only: bool = False,
+        open_only: Annotated[bool, QueryParameter()] = False,
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> Page[ExceptionCase]:

@@ -1,0 +1,88 @@
+"""Every API of Syncline and the file that is its law. Found, not listed: a new one joins by existing."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import process_apis
+import system_apis
+from experience_api.app import ExperienceSettings
+from experience_api.app import create_app as create_experience
+from experience_api.processes import ProcessAddresses
+from process_apis.engine.runtime import EngineSettings
+from process_apis.settings import OperationsSettings, ProcessSettings
+from process_apis.systems.connecting import SystemAddresses
+from servicekit.app import Service
+from servicekit.settings import Secret, ServiceSettings
+from system_apis.service import SystemSettings
+
+ROOT = Path(__file__).parents[2]
+CONTRACTS = ROOT / "contracts"
+NOBODY = "http://127.0.0.1:1"
+
+
+class Api(msgspec.Struct, frozen=True, kw_only=True):
+    """One API: its layer, its name, its contract file and the application that must equal it."""
+
+    layer: str
+    name: str
+    app: Service
+
+    @property
+    def file(self) -> Path:
+        return CONTRACTS / "openapi" / self.layer / f"{self.name}.v1.yaml"
+
+
+def every_api() -> Iterator[Api]:
+    """Built without opening anything: only their documents are asked for."""
+    for name in _packages(system_apis, "port"):
+        settings = SystemSettings(service=_service(f"system-{name}", "system"), cursor_key=_KEY, connections={})
+        app = importlib.import_module(f"system_apis.{name}.app").create_app(settings)
+        yield Api(layer="system", name=name, app=app)
+    for name in _packages(process_apis, "routes"):
+        module = importlib.import_module(f"process_apis.{name}.app")
+        wanted: Any = OperationsSettings if name == "operations" else ProcessSettings
+        more: dict[str, Any] = {} if name == "operations" else {"engine": _ENGINE, "systems": _SYSTEMS}
+        shown = name.replace("_", "-")
+        app = module.create_app(wanted(service=_service(f"process-{shown}", "process"), cursor_key=_KEY, **more))
+        yield Api(layer="process", name=shown, app=app)
+    addresses = ProcessAddresses(project_onboarding=NOBODY, operations=NOBODY)
+    experience = create_experience(
+        ExperienceSettings(service=_service("experience", "experience"), processes=addresses)
+    )
+    yield Api(layer="experience", name="experience", app=experience)
+
+
+_KEY = Secret("contract-tests-need-no-real-key-32")
+_ENGINE = EngineSettings(schema="engine")
+_SYSTEMS = SystemAddresses(**dict.fromkeys(("crm", "psa", "hr", "billing", "erp", "identity"), NOBODY))
+
+
+def _packages(parent: Any, holding: str) -> list[str]:
+    """The packages directly in *parent* that have an app and a module called *holding*."""
+    found = [module.name for module in pkgutil.iter_modules(parent.__path__) if module.ispkg]
+    folder = Path(parent.__path__[0])
+    return [
+        name for name in found if (folder / name / "app.py").exists() and (folder / name / f"{holding}.py").exists()
+    ]
+
+
+def _service(name: str, layer: str) -> ServiceSettings:
+    return ServiceSettings(
+        name=name,
+        layer=layer,
+        port=1,
+        issuer=NOBODY,
+        audience=f"syncline-{layer}",
+        client_id=name,
+        client_secret=_KEY,
+        database_url=Secret("postgresql+psycopg://nobody@127.0.0.1:1/none"),
+        schema="none",
+        redis_url="redis://127.0.0.1:1",
+    )
