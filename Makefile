@@ -1,0 +1,30 @@
+# What a person runs. Each target says after `##` what it is for; the work is done in deploy/local.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+unexport PYTHONDONTWRITEBYTECODE
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+NO_PYTHON = Syncline needs Python 3.11, and there is no python3 here.
+BOOTSTRAP = @test -n "$(PYTHON)" || { echo "$(NO_PYTHON)"; exit 1; }; "$(PYTHON)" deploy/local/bootstrap.py
+LAUNCHER = .venv/bin/python -m launcher
+
+help: ## Show what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+run: ## Set up, start everything, play the demo firm's day, stay up until Ctrl-C (ONCE=1: end after the day)
+	$(BOOTSTRAP) && exec $(LAUNCHER) run $(if $(ONCE),--once) $(if $(FRESH),--fresh)
+
+test: ## Set up, run the tests (TESTS="tests/unit -k name": only those)
+	$(BOOTSTRAP) --dev && exec $(LAUNCHER) test $(TESTS)
+
+check: ## Set up, then format, lint, types, layers, contracts, known vulnerabilities
+	$(BOOTSTRAP) --dev && exec $(LAUNCHER) check
+
+lock: ## Pin every dependency anew, with hashes (UPGRADE=1: to the newest that pyproject.toml allows)
+	$(BOOTSTRAP) --dev --lock $(if $(UPGRADE),--upgrade)
+
+clean: ## Remove the environment, all data of this copy and the tools' caches
+	@test ! -x .venv/bin/python || .venv/bin/python -m launcher clean
+	@rm -rf .venv .syncline .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+
+.PHONY: help run test check lock clean

@@ -1,0 +1,1 @@
+"""What every service of Syncline gets: settings, auth, problems, limits, contract, outbound HTTP, events."""

@@ -1,0 +1,142 @@
+"""What a request passes before its route: authentication, rate limit, known parameters, strict reading of its body."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar import Litestar, Request
+from litestar.enums import ScopeType
+from litestar.exceptions import ImproperlyConfiguredException, MethodNotAllowedException
+from litestar.handlers import HTTPRouteHandler
+from litestar.routes import HTTPRoute
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from servicekit.auth import ACTOR_HEADER, Caller, TokenVerifier, acting_for, bearer, scopes_of
+from servicekit.checking import Reader
+from servicekit.failures import Failure, FieldError, Kind
+from servicekit.limits import RateLimiter
+
+JSON_MEDIA_TYPES = frozenset({"application/json", "application/merge-patch+json"})
+_AUTHORIZATION, _ACTOR = b"authorization", ACTOR_HEADER.lower().encode()
+
+
+class ServiceRequest(Request[Any, Any, Any]):
+    """Litestar's request, but a JSON body is decoded strictly as the type its route declares, by msgspec alone.
+
+    Litestar itself converts leniently ("5" for 5) and stops at the first mistake.
+    """
+
+    async def json(self) -> Any:
+        field = self.route_handler.parsed_data_field
+        if field is None:
+            return await super().json()
+        media_type = self.content_type[0].lower()
+        if media_type not in JSON_MEDIA_TYPES:
+            raise Failure(Kind.UNSUPPORTED_MEDIA, "The body must be application/json.")
+        return _reader(field.annotation, self.route_handler).read(await self.body())
+
+
+class Gate:
+    """Middleware of every route. Nothing gets in without a token unless the route says `opt={"public": True}`."""
+
+    def __init__(self, app: ASGIApp, *, rules: Rules) -> None:
+        self.app = app
+        self._rules = rules
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP:
+            await self._rules.admit(scope)
+        await self.app(scope, receive, send)
+
+
+class Rules:
+    """How requests are admitted in one service, with what is known of its routes."""
+
+    def __init__(self, verifier: TokenVerifier, limiter: RateLimiter) -> None:
+        self._verifier = verifier
+        self._limiter = limiter
+        self._routes: dict[int, _Route] = {}  # by the identity of the handler, which lives as long as the app
+
+    def learn(self, app: Litestar) -> None:
+        """Notes what each route takes. Raises when a route is neither public nor guarded by `requires`."""
+        for route in app.routes:
+            if not isinstance(route, HTTPRoute):
+                continue
+            allow = ", ".join(sorted(route.methods - {"OPTIONS"}))
+            for method, (handler, model) in route.route_handler_map.items():
+                public = bool(handler.opt.get("public"))
+                if method != "OPTIONS" and not public and scopes_of(handler) is None:
+                    raise ImproperlyConfiguredException(f"{handler} is neither guarded by requires() nor public")
+                self._routes[id(handler)] = _Route(
+                    public=public,
+                    allow=allow if method == "OPTIONS" else None,
+                    parameters=frozenset(parameter.field_alias for parameter in model.expected_query_params),
+                    repeatable=frozenset(model.sequence_query_parameter_names),
+                    any_parameters=bool(handler.opt.get("any_parameters")),
+                )
+
+    async def admit(self, scope: Any) -> None:
+        """Fails as the request deserves; else leaves its caller in the scope."""
+        route = self._routes[id(scope["route_handler"])]
+        if route.allow is not None:  # Litestar answers OPTIONS by itself; no contract of ours has it
+            raise MethodNotAllowedException(headers={"Allow": route.allow})
+        if not route.public:
+            await self._authenticate(scope)
+        if scope["query_string"] and not route.any_parameters:
+            _check_parameters(route, scope["query_string"])
+
+    async def _authenticate(self, scope: Any) -> None:
+        authorization = actor = None
+        for name, value in scope["headers"]:
+            if name == _AUTHORIZATION:
+                authorization = value.decode("latin-1")
+            elif name == _ACTOR:
+                actor = value.decode("latin-1")
+        caller = await self._verifier.verify(bearer(authorization))
+        allowance, refusal = self._limiter.take(caller.client_id)
+        scope["state"]["response_fields"] = allowance.fields()
+        if refusal:
+            raise refusal
+        scope["auth"] = acting_for(caller, actor)
+        scope["user"] = scope["auth"].actor
+
+
+def caller_of(scope: Scope) -> Caller:
+    """The dependency `caller` of every route."""
+    caller = scope["auth"]
+    assert isinstance(caller, Caller)
+    return caller
+
+
+class _Route(msgspec.Struct, frozen=True, kw_only=True):
+    public: bool
+    allow: str | None  # set on the framework's own OPTIONS routes
+    parameters: frozenset[str]
+    repeatable: frozenset[str]
+    any_parameters: bool
+
+
+def _check_parameters(route: _Route, query: bytes) -> None:
+    counted = Counter(name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+    unknown = sorted(counted.keys() - route.parameters)
+    if unknown:
+        message, code = "No such parameter is known here.", "unknown_parameter"
+        raise _refused("A query parameter is not known; see errors.", code, message, unknown)
+    repeated = sorted(name for name, count in counted.items() if count > 1 and name not in route.repeatable)
+    if repeated:
+        message, code = "This parameter may be given once.", "repeated_parameter"
+        raise _refused("A query parameter is given twice; see errors.", code, message, repeated)
+
+
+def _refused(detail: str, code: str, message: str, names: list[str]) -> Failure:
+    errors = tuple(FieldError(pointer=f"query:{name}", code=code, message=message) for name in names)
+    return Failure(Kind.MALFORMED, detail, code=code, errors=errors)
+
+
+@cache
+def _reader(wanted: Any, handler: HTTPRouteHandler) -> Reader[Any]:
+    return Reader(wanted, dec_hook=handler.default_deserializer)

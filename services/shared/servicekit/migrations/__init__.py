@@ -1,0 +1,1 @@
+"""The schema histories that servicekit itself ships."""

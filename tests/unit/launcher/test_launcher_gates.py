@@ -1,0 +1,79 @@
+"""Tests and checks end in one verdict, and a run without a test is no success."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from launcher import gates, places
+from launcher.gates import Gate, audited, counts
+
+AUDIT = """noise {"dependencies": [%s], "fixes": []}"""
+CLEAN = '{"name": "a", "version": "1", "vulns": []}'
+VULNERABLE = '{"name": "b", "version": "1", "vulns": [{"id": "X-1"}]}'
+UNKNOWN = '{"name": "c", "skip_reason": "not found"}'
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Iterator[Path]:
+    """An empty clone."""
+    yield tmp_path
+    shutil.rmtree(places.find(tmp_path).sockets)
+
+
+@pytest.mark.parametrize(
+    ("code", "output", "expected"),
+    [
+        (0, AUDIT % CLEAN, (True, "1 packages")),
+        (1, AUDIT % f"{CLEAN}, {VULNERABLE}", (False, "vulnerable: b")),
+        (0, AUDIT % UNKNOWN, (True, "not checked: the advisory service knows none of these packages")),
+        (1, "requests.exceptions.ProxyError", (True, "not checked: the advisory service could not be reached")),
+        (1, AUDIT % CLEAN, (False, "1 packages")),
+    ],
+)
+def test_only_a_known_vulnerability_fails_the_audit(code: int, output: str, expected: tuple[bool, str]) -> None:
+    """A service that cannot be reached is said and fails nothing."""
+    assert expected == audited(code, output)
+
+
+async def test_every_gate_is_asked_and_each_failure_is_named(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A failed gate shows what it printed; those after it are asked all the same."""
+    table = (
+        Gate(name="first", command=("/bin/sh", "-c", "echo wrong field; exit 1")),
+        Gate(name="second", command=("/bin/sh", "-c", "exit 0")),
+    )
+    assert await gates.check(clone, table) == 1
+    report = json.loads((clone / ".syncline/reports/check.json").read_text())
+    assert report["status"] == "failed"
+    assert [(gate["name"], gate["ok"]) for gate in report["gates"]] == [("first", False), ("second", True)]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "      wrong field"
+    assert lines[-1].startswith("check: failed: first, in 0 s. Report: ")
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "expected"),
+    [
+        ("def test_a(): pass", 0, {"passed": 1, "failed": 0, "errors": 0, "skipped": 0}),
+        ("def test_a(): assert False", 1, {"passed": 0, "failed": 1, "errors": 0, "skipped": 0}),
+        ("", 5, {"passed": 0, "failed": 0, "errors": 0, "skipped": 0}),
+        ("import pytest\ndef test_a(): pytest.skip()", 1, {"passed": 0, "failed": 0, "errors": 0, "skipped": 1}),
+    ],
+)
+async def test_a_suite_passes_only_if_a_test_passed(
+    clone: Path, source: str, code: int, expected: dict[str, int]
+) -> None:
+    """Pytest's exit code is handed on; nothing found, or nothing but skips, is a failure."""
+    (clone / "pytest.ini").write_text("[pytest]")
+    (clone / "test_it.py").write_text(source)
+    assert code == await gates.suite(clone, "test", [str(clone)])
+    report = json.loads((clone / ".syncline/reports/test.json").read_text())
+    assert expected == report["tests"]
+    assert ("passed" if code == 0 else "failed") == report["status"]
+
+
+def test_a_killed_suite_counts_nothing(tmp_path: Path) -> None:
+    """Without pytest's own report there is nothing to count."""
+    assert set(counts(tmp_path / "none.xml").values()) == {0}
