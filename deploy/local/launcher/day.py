@@ -1,31 +1,48 @@
-"""Plays the demo firm's day in a process of its own: `demo.day.play(addresses)` gives the checks."""
+"""Plays the demo firm's day in a process of its own: `demo.day.play` gives the checks."""
 
 import asyncio
-import importlib
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
+import demo.day
+from demo.surroundings import Platform, Surroundings
 from launcher.problem import LaunchError
 from launcher.processes import Command, python, spawn
 from launcher.reports import Check
-from launcher.settings import write
+from launcher.settings import CAPABILITIES, DEMO, DIRECTOR, write
 from launcher.site import Site
 from launcher.supervisor import rotate
 from launcher.vault import write_private
+from launcher.vendors import VENDORS
+from servicekit.clock import SystemClock
 
 
-def addresses(site: Site) -> dict[str, str]:
-    """Every address by its port's name, the edge as callers write it, and the secret of the client `demo`."""
-    named = {name: site.address(name) for name in site.ports}
-    return {**named, "edge": site.origin, "client_secret": site.vault.secret("client demo")}
+def surroundings(site: Site) -> Surroundings:
+    """What the day is told: the edge, its client there, and each vendor's sandbox as its administrator knows it."""
+    return Surroundings(
+        edge=site.origin,
+        client_id=DEMO,
+        client_secret=site.vault.secret(f"client {DEMO}"),
+        director=DIRECTOR,
+        control_key=site.vault.secret("sandboxes control"),
+        connections={
+            capability: sorted(
+                name for vendor in VENDORS if vendor.capability == capability for name in vendor.connections(site)
+            )
+            for capability in CAPABILITIES
+        },
+        platforms={
+            vendor.folder: Platform(address=site.address(vendor.port), config=vendor.accepts(site))
+            for vendor in VENDORS
+        },
+    )
 
 
 async def play(site: Site) -> list[Check]:
     """Run the day, its own lines on our console. Raises LaunchError if it does not come to its end."""
-    told = write(site.places, "day", addresses(site))
+    told = write(site.places, "day", msgspec.to_builtins(surroundings(site)))
     result = site.places.state / "day.json"
     result.unlink(missing_ok=True)
     command = Command(
@@ -47,14 +64,13 @@ async def play(site: Site) -> list[Check]:
     return msgspec.json.decode(result.read_bytes(), type=list[Check])
 
 
-async def _play(told: Mapping[str, str]) -> list[Check]:
-    day = importlib.import_module("demo.day")
-    seen = await day.play(told)
+async def _play(told: Surroundings) -> list[Check]:
+    seen = await demo.day.play(told, SystemClock())
     return [Check(name=one.name, expected=str(one.expected), seen=str(one.seen), ok=bool(one.ok)) for one in seen]
 
 
 def main(told: str, result: str) -> int:
-    addresses_told = msgspec.json.decode(Path(told).read_bytes(), type=dict[str, str])
+    addresses_told = msgspec.json.decode(Path(told).read_bytes(), type=Surroundings)
     write_private(Path(result), msgspec.json.encode(asyncio.run(_play(addresses_told))))
     return 0
 

@@ -25,8 +25,26 @@ SETTINGS_VARIABLE = "SYNCLINE_SETTINGS"
 CAPABILITIES = tuple(dict.fromkeys(vendor.capability for vendor in VENDORS))
 FLOWS = ("project-onboarding",)  # processes with workflows of their own
 PROCESSES = (*FLOWS, "operations")
+PSA_RESOURCES = ("projects", "tasks", "milestones", "resource-requests", "assignments", "resources")
+ERP_REFERENCES = ("legal-entities", "dimension-values", "tax-codes", "accounting-periods", "payment-terms")
 PORTAL, EDGE_ADMIN = "gateway-portal", "edge-admin"
-DEMO = "demo"  # the client that plays the day
+DEMO = "demo"  # the client that plays the day, on behalf of the firm's people
+DIRECTOR = "dana.director@northwind-advisory.example"
+# What project-onboarding may do at the system layer: never read pay.
+ONBOARDING_SCOPES = (
+    *("crm.opportunities.read", "crm.customers.read", "crm.contracts.read"),
+    *("hr.workers.read", "hr.absences.read", "identity.account-matches.write"),
+    *(f"psa.{what}.{how}" for what in PSA_RESOURCES for how in ("read", "write")),
+    *(f"billing.{what}.{how}" for what in ("accounts", "schedules") for how in ("read", "write")),
+    *(f"erp.{what}.read" for what in ERP_REFERENCES),
+    *(f"erp.{what}.{how}" for what in ("customer-accounts", "project-shells") for how in ("read", "write")),
+)
+DEMO_SCOPES = (
+    *("experience.overview.read", "experience.projects.read", "actor.assert"),
+    *("project-onboarding.onboardings.read", "project-onboarding.onboardings.write"),
+    *("operations.exceptions.read", "operations.exceptions.write", "operations.approvals.read"),
+    *("operations.approvals.decide", "operations.bindings.read", "operations.bindings.write", "operations.audit.read"),
+)
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,10 +107,13 @@ def system(site: Site, name: str) -> Document:
     return {
         "service": service(site, name, "system", schema=role_of(name)),
         "cursor_key": site.vault.secret(f"cursors {name}"),
+        "poll_interval_s": 1.0,  # the demo firm's day is a minute long
+        "poll_overlap_s": 30.0,
         "connections": {
-            vendor.connection: {"vendor": vendor.folder, "settings": vendor.told(site, site.address(vendor.port))}
+            name: {"vendor": vendor.folder, "settings": told}
             for vendor in VENDORS
             if vendor.capability == capability
+            for name, told in vendor.connections(site).items()
         },
     }
 
@@ -100,17 +121,30 @@ def system(site: Site, name: str) -> Document:
 def process(site: Site, name: str) -> Document:
     """A process with workflows. All share the schema `process`; each engine has its own beside it."""
     return {
-        **operations(site, name),
+        "service": service(site, name, "process", schema="process"),
+        "cursor_key": site.vault.secret(f"cursors {name}"),
         "engine": {"schema": engine_schema(name)},
+        "sweep_every_s": 0.2,
+        "auto_retry_after_s": 5.0,
         "systems": {capability: site.address(f"system-{capability}") for capability in CAPABILITIES},
     }
 
 
 def operations(site: Site, name: str) -> Document:
-    """Exceptions and approvals of all processes."""
+    """Exceptions and approvals of all processes, and who may approve what in the demo firm."""
     return {
         "service": service(site, name, "process", schema="process"),
         "cursor_key": site.vault.secret(f"cursors {name}"),
+        "authorities": [
+            {
+                "actor": DIRECTOR,
+                "role": "delivery-director",
+                "currency": currency,
+                "limit": "500000",
+                "legal_entity_codes": ["DE01", "US01", "GB01"],
+            }
+            for currency in ("EUR", "USD", "GBP")
+        ],
     }
 
 
@@ -123,8 +157,7 @@ def experience(site: Site, name: str) -> Document:
     """The experience API, which reads process APIs only."""
     return {
         "service": service(site, name, "experience", schema="experience"),
-        "cursor_key": site.vault.secret(f"cursors {name}"),
-        "processes": {process: site.address(f"process-{process}") for process in PROCESSES},
+        "processes": {process.replace("-", "_"): site.address(f"process-{process}") for process in PROCESSES},
     }
 
 
@@ -148,15 +181,16 @@ def portal(site: Site, name: str) -> Document:
     }
 
 
-# client -> the layer that it calls, the scopes that it has there
+# client -> the layers that it calls, the scopes that it has there
 CLIENTS = (
-    *((f"process-{process}", "system", ()) for process in PROCESSES),
-    ("experience", "process", ()),
-    (DEMO, "experience", ()),
+    ("process-project-onboarding", ("system",), ONBOARDING_SCOPES),
+    ("process-operations", ("system",), ()),
+    ("experience", ("process",), ("project-onboarding.onboardings.read", "operations.exceptions.read")),
+    (DEMO, ("experience", "process"), DEMO_SCOPES),
 )
 
 
-def client(site: Site, name: str, layer: str, scopes: tuple[str, ...]) -> Document:
+def client(site: Site, name: str, layers: tuple[str, ...], scopes: tuple[str, ...]) -> Document:
     """A client of the issuer. Its secret has 256 random bits, so one round of SHA-256 hides it well enough."""
     digest = hashlib.sha256(site.vault.secret(f"client {name}").encode()).hexdigest()
     return {
@@ -164,7 +198,7 @@ def client(site: Site, name: str, layer: str, scopes: tuple[str, ...]) -> Docume
         "name": name,
         "secret_hash": f"sha256${digest}",
         "scopes": scopes,
-        "audiences": [f"syncline-{layer}"],
+        "audiences": [f"syncline-{layer}" for layer in layers],
     }
 
 

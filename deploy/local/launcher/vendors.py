@@ -11,11 +11,13 @@ import msgspec
 
 from demo.firm import demo_firm
 from demo.seeds.business_central import company_settings
+from demo.seeds.kantata import ACCEPTANCE_FIELD_ID, LEGAL_ENTITY_FIELD_ID
+from demo.seeds.salesforce import INTEGRATION_USERNAME, sales_username
 from launcher.site import Site
 
 Document = dict[str, Any]
 
-LEGAL_ENTITY_FIELD = "1"  # the first custom field that is made in the demo firm's Kantata account
+STRIPE_ACCOUNTS = {"DE": "DE01", "US": "US01", "GB": "GB01"}  # an account per legal entity
 ANY_DAY = date(2026, 1, 1)  # the firm's entities are the same on every day
 TENANT = "5f1d3c1e-7a55-4c66-9c4b-2f6f0a7d9b10"  # a made-up Entra tenant
 
@@ -25,30 +27,34 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
 
     capability: str
     folder: str
-    connection: str  # how bindings and settings name this instance of the platform
     accepts: Callable[[Site], Document]  # the sandbox's configuration
-    told: Callable[[Site, str], Document]  # the connector's settings, given the sandbox's address
+    told: Callable[[Site, str], Document]  # each connection's settings by its name, given the sandbox's address
 
     @property
     def port(self) -> str:
         """The name of the sandbox's port."""
         return f"sandbox-{self.folder.replace('_', '-')}"
 
+    def connections(self, site: Site) -> Document:
+        """The settings of each connection to this vendor, by the name that bindings use."""
+        return self.told(site, site.address(self.port))
+
 
 def _salesforce_accepts(site: Site) -> Document:
+    entities = ("DE01", "US01", "GB01")
     return {
-        "username": "integration@demo.example",
+        "username": INTEGRATION_USERNAME,
         "consumer_key": "syncline",
         "consumer_secret": site.vault.secret("salesforce consumer"),
+        "refresh_tokens": {
+            site.vault.secret(f"salesforce sales {code}"): sales_username(demo_firm(ANY_DAY), code) for code in entities
+        },
     }
 
 
 def _salesforce_told(site: Site, address: str) -> Document:
-    return {
-        "login_url": address,
-        "consumer_key": "syncline",
-        "consumer_secret": site.vault.secret("salesforce consumer"),
-    }
+    secret = site.vault.secret("salesforce consumer")
+    return {"salesforce": {"login_url": address, "consumer_key": "syncline", "consumer_secret": secret}}
 
 
 def _kantata_accepts(site: Site) -> Document:
@@ -56,11 +62,8 @@ def _kantata_accepts(site: Site) -> Document:
 
 
 def _kantata_told(site: Site, address: str) -> Document:
-    return {
-        "base_url": address,
-        "access_token": site.vault.secret("kantata token"),
-        "legal_entity_field_id": LEGAL_ENTITY_FIELD,
-    }
+    fields = {"legal_entity_field_id": LEGAL_ENTITY_FIELD_ID, "acceptance_field_id": ACCEPTANCE_FIELD_ID}
+    return {"kantata": {"base_url": address, "access_token": site.vault.secret("kantata token"), **fields}}
 
 
 def _workday_accepts(site: Site) -> Document:
@@ -68,27 +71,34 @@ def _workday_accepts(site: Site) -> Document:
 
 
 def _workday_told(site: Site, address: str) -> Document:
-    return {"base_url": address, **_workday_accepts(site)}
+    return {"workday": {"base_url": address, **_workday_accepts(site)}}
 
 
 def _stripe_accepts(site: Site) -> Document:
-    accounts = (("acct_demo_de", "DE"), ("acct_demo_us", "US"), ("acct_demo_gb", "GB"))
     return {
         "accounts": [
             {
-                "id": account,
-                "key": site.vault.secret(f"stripe {account}"),
+                "id": f"acct_demo_{country.lower()}",
+                "key": site.vault.secret(f"stripe acct_demo_{country.lower()}"),
                 "country": country,
-                "webhook_secret": site.vault.secret(f"stripe hook {account}"),
+                "webhook_secret": site.vault.secret(f"stripe hook acct_demo_{country.lower()}"),
             }
-            for account, country in accounts
+            for country in STRIPE_ACCOUNTS
         ]
     }
 
 
 def _stripe_told(site: Site, address: str) -> Document:
-    accounts = _stripe_accepts(site)["accounts"]
-    return {"base_url": address, "accounts": {account["country"]: account["key"] for account in accounts}}
+    """A Stripe account per legal entity, and a connection to each."""
+    return {
+        f"stripe-{account['country'].lower()}": {
+            "base_url": address,
+            "legal_entity_code": STRIPE_ACCOUNTS[account["country"]],
+            "api_key": account["key"],
+            "webhook_secret": account["webhook_secret"],
+        }
+        for account in _stripe_accepts(site)["accounts"]
+    }
 
 
 def _business_central_accepts(site: Site) -> Document:
@@ -102,7 +112,8 @@ def _business_central_accepts(site: Site) -> Document:
 
 def _business_central_told(site: Site, address: str) -> Document:
     companies = company_settings(demo_firm(ANY_DAY))
-    return {"api_url": address, "login_url": address, "companies": companies, **_business_central_accepts(site)}
+    where = {"api_url": address, "login_url": address, "companies": companies}
+    return {"business-central": {**where, **_business_central_accepts(site)}}
 
 
 def _scim_accepts(site: Site) -> Document:
@@ -110,18 +121,12 @@ def _scim_accepts(site: Site) -> Document:
 
 
 def _scim_told(site: Site, address: str) -> Document:
-    return {"base_url": address, "token": site.vault.secret("scim token")}
+    return {"scim": {"base_url": address, "token": site.vault.secret("scim token")}}
 
 
 def _vendor(name: str, accepts: Callable[[Site], Document], told: Callable[[Site, str], Document]) -> Vendor:
     capability, folder = name.split(".")
-    return Vendor(
-        capability=capability,
-        folder=folder,
-        connection=folder.replace("_", "-"),
-        accepts=accepts,
-        told=told,
-    )
+    return Vendor(capability=capability, folder=folder, accepts=accepts, told=told)
 
 
 VENDORS = (

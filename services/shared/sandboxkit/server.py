@@ -25,11 +25,13 @@ class _QuietServer(uvicorn.Server):
 async def serve(apps: Mapping[int, ASGIApp], host: str = "127.0.0.1") -> None:
     """Serve each application on its port until cancelled."""
     servers = [_QuietServer(_config(app, host, port)) for port, app in apps.items()]
+    running = asyncio.gather(*(server.serve() for server in servers))
     try:
-        await asyncio.gather(*(server.serve() for server in servers))
+        await asyncio.shield(running)
     finally:
         for server in servers:
             server.should_exit = True
+        await running
 
 
 def _config(app: ASGIApp, host: str, port: int) -> uvicorn.Config:

@@ -1,0 +1,145 @@
+"""The day, played as the firm's own people would: deals are won, a director approves, finance opens a cost centre."""
+
+import asyncio
+import importlib
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import httpx
+
+from canonical.work import ExceptionCase, Onboarding
+from demo.checks import ACTIVATED, COUNTRY, Check, judge
+from demo.firm import Deal, Firm, demo_firm
+from demo.platforms import read_all
+from demo.seeds import business_central, salesforce
+from demo.surroundings import Surroundings
+from demo.syncline import Syncline, signed_in
+from servicekit.clock import Clock
+
+T = TypeVar("T")
+
+PATIENCE_S = 90.0
+FINANCE = "fiona.finance@northwind-advisory.example"
+SETTLED = frozenset({"activated", "amended", "closed_without_project", "in_exception"})
+
+
+async def play(told: Surroundings, clock: Clock) -> list[Check]:
+    """The whole day; returns what was expected at its end and what was seen."""
+    firm = demo_firm(clock.now().date())
+    await _seed(told, firm)
+    async with signed_in(told) as syncline:
+        _say(
+            f"{firm.name}: {len(firm.entities)} entities, {len(firm.colleagues)} people, {len(firm.deals)} deals to win."
+        )
+        await _go_live(told, firm, syncline)
+        await _win_everything(told, firm)
+        settled = await _until_settled(syncline, len(firm.deals), told.director)
+        _tell(settled.values())
+        await _mend_the_cost_centre(told, firm, syncline, await syncline.open_exceptions())
+        runs = await _until(lambda: _activated(syncline), f"{len(ACTIVATED)} activated projects")
+        _say(f"{len(runs)} projects are activated.")
+        last = next(run for run in runs if run.refs.project_id)
+        page = await syncline.project_page(last.refs.project_id or "")
+        return judge(firm, await read_all(told, firm), await syncline.overview(), page)
+
+
+async def _seed(told: Surroundings, firm: Firm) -> None:
+    """Tell every platform about the firm; what a platform knows already is told again and stays the same."""
+    headers = {"Sandbox-Control-Key": told.control_key}
+    for name, platform in told.platforms.items():
+        records = importlib.import_module(f"demo.seeds.{name}").records(firm)
+        async with httpx.AsyncClient(base_url=platform.address, headers=headers, timeout=60) as http:
+            for kind, rows in records.items():
+                (await http.post(f"/_sandbox/records/{kind}", json=rows)).raise_for_status()
+
+
+async def _go_live(told: Surroundings, firm: Firm, syncline: Syncline) -> None:
+    """Bind a connection of every capability for every entity; billing has an account for each."""
+    since = firm.today.replace(month=1, day=1)
+    for entity in firm.entities:
+        for capability, names in told.connections.items():
+            own = [name for name in names if name.endswith(f"-{COUNTRY[entity.code].lower()}")]
+            await syncline.bind(entity.code, capability, (own or names)[0], since)
+
+
+async def _win_everything(told: Surroundings, firm: Firm) -> None:
+    """Salespeople set their deals to won in Salesforce; Salesforce tells of each win twice."""
+    platform = told.platforms["salesforce"]
+    tokens = {username: token for token, username in platform.config["refresh_tokens"].items()}
+    for entity in firm.entities:
+        mine = [deal for deal in firm.deals if deal.entity == entity.code]
+        async with httpx.AsyncClient(base_url=platform.address, timeout=30) as http:
+            await salesforce.sign_in(
+                http,
+                platform.config["consumer_key"],
+                platform.config["consumer_secret"],
+                tokens[salesforce.sales_username(firm, entity.code)],
+            )
+            for deal in mine:
+                await salesforce.win(http, deal)
+                await salesforce.deliver_again(http, told.control_key, deal)
+        _say(f"{entity.code}: {len(mine)} deals won, each told twice.")
+
+
+async def _until_settled(syncline: Syncline, wanted: int, director: str) -> dict[str, Onboarding]:
+    """Until every deal's run has ended or waits for a person; the director approves what waits for approval."""
+
+    async def settled() -> dict[str, Onboarding] | None:
+        for approval in await syncline.pending_approvals():
+            await syncline.approve(approval.id, "the margin is sound", director)
+            _say(
+                f"{director} approved {approval.value.amount} {approval.value.currency}: {', '.join(approval.because)}."
+            )
+        runs = {run.name: run for run in await syncline.onboardings()}
+        done = [run for run in runs.values() if run.state in SETTLED]
+        return runs if len(done) == wanted else None
+
+    return await _until(settled, f"{wanted} onboardings to end or to wait")
+
+
+def _tell(runs: Any) -> None:
+    for run in sorted(runs, key=lambda one: one.name):
+        value = f"{run.value.amount} {run.value.currency}" if run.value else ""
+        _say(f"  {run.name:<38} {value:>16}  {run.state}")
+
+
+async def _mend_the_cost_centre(
+    told: Surroundings, firm: Firm, syncline: Syncline, cases: tuple[ExceptionCase, ...]
+) -> None:
+    """Finance opens the missing cost centre in Business Central, by hand, and has the run tried again."""
+    for case in cases:
+        _say(f"Exception for {case.owner_team}: {case.title}. {case.detail}. {case.suggested_fix}")
+    case = next(one for one in cases if one.code == "unknown_cost_centre")
+    deal = _deal_of(firm, "D05")
+    deed = business_central.cost_centre_deed(firm, deal.entity, deal.cost_centre, "Analytics Germany")
+    platform = told.platforms["business_central"]
+    async with httpx.AsyncClient(base_url=platform.address, timeout=30) as http:
+        headers = {"Sandbox-Control-Key": told.control_key}
+        answer = await http.post("/_sandbox/actions/create_dimension_value", json=deed, headers=headers)
+        answer.raise_for_status()
+    await syncline.retry(case.refs["onboarding_id"], f"{deal.cost_centre} was opened in the ERP", FINANCE)
+    _say(f"{FINANCE} opened {deal.cost_centre} and had {deal.name} tried again.")
+
+
+async def _activated(syncline: Syncline) -> list[Onboarding] | None:
+    runs = [run for run in await syncline.onboardings() if run.state == "activated"]
+    return runs if len(runs) == len(ACTIVATED) else None
+
+
+def _deal_of(firm: Firm, key: str) -> Deal:
+    return next(deal for deal in firm.deals if deal.key == key)
+
+
+async def _until(found: Callable[[], Coroutine[Any, Any, T | None]], what: str) -> T:
+    """What `found` returns once it returns anything. Raises TimeoutError when it takes too long."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while (value := await found()) is None:
+                await asyncio.sleep(0.25)
+            return value
+    except TimeoutError as error:
+        raise TimeoutError(f"waited {PATIENCE_S:.0f} s for {what}") from error
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)

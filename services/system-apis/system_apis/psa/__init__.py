@@ -1,0 +1,1 @@
+"""The PSA system API: projects, their plan and their staffing."""

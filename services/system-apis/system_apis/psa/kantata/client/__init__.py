@@ -1,0 +1,47 @@
+"""Kantata OX as a PSA. Source: Kantata OX API v1 (api.mavenlink.com/api/v1), OpenAPI contract of 2026."""
+
+from collections.abc import Mapping
+from typing import Self
+
+from servicekit.clock import Clock
+from servicekit.upstream import Upstream
+from system_apis.psa.kantata.api import AccessToken, Api
+from system_apis.psa.kantata.client.people import People
+from system_apis.psa.kantata.client.plan import Plan
+from system_apis.psa.kantata.client.projects import Projects
+from system_apis.psa.kantata.client.staffing import Staffing
+from system_apis.psa.kantata.settings import Settings
+from system_apis.writes import Settlement
+
+CREATES = ("create_project", "create_task", "create_milestone", "create_resource_request", "create_assignment")
+
+
+class Connector(Projects, Plan, Staffing, People):
+    """A `Psa`. Every create leaves a marker, its external reference `syncline`, and is looked for by it."""
+
+    settlements: Mapping[str, Settlement]
+
+    def __init__(self, api: Api, settings: Settings) -> None:
+        super().__init__(api, settings)
+        settlement = Settlement(kind="marker_search", lag_s=settings.marker_lag_s)
+        self.settlements = dict.fromkeys(CREATES, settlement)
+
+    @classmethod
+    def connect(cls, name: str, settings: Settings, clock: Clock) -> Self:
+        """`clock` is part of every connector's making; nothing here depends on the time."""
+        del clock
+        http = Upstream(
+            name,
+            settings.base_url,
+            auth=AccessToken(settings.access_token),
+            concurrency=settings.concurrency,
+            timeout_s=settings.timeout_s,
+        )
+        return cls(Api(http), settings)
+
+    async def check(self) -> None:
+        """One small authorised read."""
+        await self._api.window("workspaces", "", offset=0, limit=1)
+
+    async def close(self) -> None:
+        await self._api.close()

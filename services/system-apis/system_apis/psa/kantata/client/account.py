@@ -1,0 +1,49 @@
+"""What the parts of the connector share: the calls, the settings, and finding a record by its marker."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from servicekit.failures import Failure, Kind
+from system_apis.psa.kantata.api import Api
+from system_apis.psa.kantata.records import Envelope
+from system_apis.psa.kantata.settings import Settings
+
+
+class Account:
+    """A Kantata account as one connection sees it."""
+
+    def __init__(self, api: Api, settings: Settings) -> None:
+        self._api = api
+        self._settings = settings
+        self._field_names: dict[str, str] = {}
+
+    async def _field_name(self, field_id: str) -> str:
+        """A record's custom field values come with names, not with ids. Names are read once per process."""
+        if field_id and field_id not in self._field_names:
+            found = await self._api.one("custom_fields", field_id, "")
+            self._field_names[field_id] = found.custom_fields[field_id].name
+        return self._field_names.get(field_id, "")
+
+    async def _marked(
+        self, kind: str, marker: Mapping[str, str], include: str = "", **parameters: str
+    ) -> tuple[Envelope, str] | None:
+        """The one record that carries the marker, with its id. Raises CONFLICT when several do."""
+        found = await self._api.referenced(kind, marker, include, **parameters)
+        if len(found.results) > 1:
+            raise Failure(Kind.CONFLICT, "the PSA holds several records of one operation", code="duplicate_marker")
+        return (found, found.results[0].id) if found.results else None
+
+
+@contextmanager
+def half_done() -> Iterator[None]:
+    """A record of the write exists already: whatever may heal from here on is IN_DOUBT.
+
+    So the next try comes after the marker's lag, finds the record and goes on, instead of making a second one.
+    """
+    try:
+        yield
+    except Failure as failure:
+        if not failure.kind.retryable or failure.kind is Kind.IN_DOUBT:
+            raise
+        detail = "the PSA holds a part of the record; the rest is added when it answers again"
+        raise Failure(Kind.IN_DOUBT, detail, vendor_detail=failure.vendor_detail or failure.detail) from failure

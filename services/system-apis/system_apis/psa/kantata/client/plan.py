@@ -1,0 +1,96 @@
+"""Tasks and milestones are Kantata's stories; a milestone's amount is a billing milestone (page sections 5.2, 5.3)."""
+
+from canonical.delivery import Milestone, NewMilestone, NewTask, Task
+from servicekit.failures import Failure, Kind
+from system_apis.psa.kantata.client.account import Account, half_done
+from system_apis.psa.kantata.mapping import (
+    from_milestone_amount,
+    from_new_milestone,
+    from_new_task,
+    in_cents,
+    marker,
+    to_milestone,
+    to_task,
+)
+from system_apis.psa.kantata.records import BillingMilestoneRecord, Envelope
+
+_TASK = "workspace"
+_MILESTONE = "workspace,custom_field_values"
+_BILLED = "workspace,story"
+# Stories of archived projects, and archived stories, are hidden unless asked for.
+_CLOSED_TOO = {"show_from_archived_workspaces": "true"}
+_ARCHIVED_TOO = {**_CLOSED_TOO, "show_archived": "true"}
+
+
+class Plan(Account):
+    """The plan part of the port."""
+
+    async def tasks(self, project: str) -> tuple[Task, ...]:
+        envelope = await self._api.all("stories", _TASK, workspace_id=project, order="created_at:asc", **_CLOSED_TOO)
+        stories = (envelope.stories[row.id] for row in envelope.results)
+        return tuple(to_task(story) for story in stories if story.story_type == "task")
+
+    async def create_task(self, project: str, new: NewTask, key: str) -> Task:
+        earlier = await self.created_task(project, new, key)
+        if earlier is not None:
+            return earlier
+        attributes = {**from_new_task(new, project), "external_reference": marker("Task", key)}
+        made = await self._api.create("stories", "story", attributes, _TASK)
+        return to_task(made.stories[made.results[0].id])
+
+    async def created_task(self, project: str, new: NewTask, key: str) -> Task | None:  # noqa: ARG002  the port's form
+        found = await self._marked("stories", marker("Task", key), _TASK, workspace_id=project, **_ARCHIVED_TOO)
+        return None if found is None else to_task(found[0].stories[found[1]])
+
+    async def milestones(self, project: str) -> tuple[Milestone, ...]:
+        envelope = await self._api.all(
+            "stories", _MILESTONE, workspace_id=project, order="created_at:asc", **_CLOSED_TOO
+        )
+        billed = await self._api.all("billing_milestones", _BILLED, workspace_id=project)
+        by_story = {str(row.story_id): row for row in billed.billing_milestones.values() if row.story_id is not None}
+        found = [row.id for row in envelope.results if envelope.stories[row.id].story_type == "milestone"]
+        return tuple([await self._to_milestone(envelope, one, by_story.get(one)) for one in found])
+
+    async def create_milestone(self, project: str, new: NewMilestone, key: str) -> Milestone:
+        """Two records, each found again by the key: the milestone of the plan, then its amount."""
+        earlier = await self.created_milestone(project, new, key)
+        if earlier is not None:
+            return earlier
+        workspace = await self._api.one("workspaces", project, "", include_archived="true")
+        in_cents(new.amount, workspace.workspaces[project])  # refused before anything is made
+        attributes = {**from_new_milestone(new, project), "external_reference": marker("Milestone", key)}
+        made = await self._api.create("stories", "story", attributes, _MILESTONE)
+        with half_done():
+            return await self._with_amount(made, made.results[0].id, new, key)
+
+    async def created_milestone(self, project: str, new: NewMilestone, key: str) -> Milestone | None:
+        """An amount that is still missing is added: it is part of the same write."""
+        found = await self._marked(
+            "stories", marker("Milestone", key), _MILESTONE, workspace_id=project, **_ARCHIVED_TOO
+        )
+        return None if found is None else await self._with_amount(*found, new, key)
+
+    async def _with_amount(self, envelope: Envelope, story_id: str, new: NewMilestone, key: str) -> Milestone:
+        """Raises CONFLICT when the amount that is there is another one."""
+        workspace = next(iter(envelope.workspaces.values()), None)
+        if workspace is None:
+            raise Failure(Kind.BAD_UPSTREAM, "the PSA left out what was asked for", vendor_detail="workspace absent")
+        mark = marker("Milestone", key)
+        found = await self._marked("billing_milestones", mark, _BILLED, workspace_id=workspace.id)
+        if found is None:
+            attributes = {**from_milestone_amount(new, workspace, story_id), "external_reference": mark}
+            made = await self._api.create("billing_milestones", "billing_milestone", attributes, _BILLED)
+            found = made, made.results[0].id
+        billed = found[0].billing_milestones[found[1]]
+        if billed.amount_in_cents != in_cents(new.amount, workspace):
+            raise Failure(Kind.CONFLICT, "the PSA holds another amount for this milestone", code="amount_differs")
+        return await self._to_milestone(envelope, story_id, billed)
+
+    async def _to_milestone(
+        self, envelope: Envelope, story_id: str, billed: BillingMilestoneRecord | None
+    ) -> Milestone:
+        story = envelope.stories[story_id]
+        workspace = envelope.workspaces.get(str(story.workspace_id))
+        unit = 100 if workspace is None else workspace.currency_base_unit
+        acceptance_field = await self._field_name(self._settings.acceptance_field_id)
+        return to_milestone(envelope, story, billed, unit, acceptance_field)

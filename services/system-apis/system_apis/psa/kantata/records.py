@@ -1,0 +1,139 @@
+"""Kantata's records as the wire has them. Source: the vendor's published OpenAPI contract, API v1 (2026 copy).
+
+A foreign key is there only when its association was included. Ids are texts, but some foreign keys are numbers.
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+Id = str | int
+
+
+class _Record(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    external_reference_ids: tuple[Id, ...] = ()
+    custom_field_value_ids: tuple[Id, ...] = ()
+
+
+class WorkspaceRecord(_Record, frozen=True, kw_only=True):
+    """A project. `price_in_cents` counts units of which `currency_base_unit` make one of the currency."""
+
+    title: str
+    currency: str
+    updated_at: datetime
+    archived: bool = False
+    stage: str = "project"
+    start_date: date | None = None
+    due_date: date | None = None
+    price_in_cents: int | None = None
+    currency_base_unit: int = 100
+
+
+class StoryRecord(_Record, frozen=True, kw_only=True):
+    """A task or milestone."""
+
+    title: str
+    story_type: str
+    state: str = ""
+    due_date: date | None = None
+    billable: bool = True
+    workspace_id: Id | None = None
+
+
+class BillingMilestoneRecord(_Record, frozen=True, kw_only=True):
+    title: str
+    amount_in_cents: int
+    currency: str
+    billing_type: str = ""
+    workspace_id: Id | None = None
+    story_id: Id | None = None
+
+
+class WorkspaceResourceRecord(_Record, frozen=True, kw_only=True):
+    """A place in a project's team; without a user it is a demand for a role."""
+
+    role_name: str | None = None
+    workspace_id: Id | None = None
+    user_id: Id | None = None
+
+
+class WorkspaceAllocationRecord(_Record, frozen=True, kw_only=True):
+    """Minutes of a resource over a range of days; soft may still be moved."""
+
+    start_date: date
+    end_date: date
+    minutes: int
+    hard: bool = False
+    workspace_id: Id | None = None
+    workspace_resource_id: Id | None = None
+
+
+class UserRecord(_Record, frozen=True, kw_only=True):
+    full_name: str
+    email_address: str | None = None
+    disabled: bool = False
+
+
+class NamedRecord(_Record, frozen=True, kw_only=True):
+    """A role, a workspace group or a custom field."""
+
+    name: str
+
+
+class ReferenceRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What another system's record is called. One per service name and subject."""
+
+    id: str
+    service_name: str
+    service_model: str
+    service_model_ref: str
+
+
+class FieldValueRecord(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    custom_field_name: str | None = None  # its id comes only with an include of its own
+    value: Any = None
+
+
+class ResultRecord(msgspec.Struct, frozen=True, kw_only=True):
+    key: str
+    id: str
+
+
+class MetaRecord(msgspec.Struct, frozen=True, kw_only=True):
+    count: int = 0
+    page_count: int = 0
+    page_number: int = 1
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer: the order is in `results`, the records are in a map per kind, side-loaded ones among them."""
+
+    results: tuple[ResultRecord, ...]
+    meta: MetaRecord = MetaRecord()
+    workspaces: dict[str, WorkspaceRecord] = {}
+    stories: dict[str, StoryRecord] = {}
+    billing_milestones: dict[str, BillingMilestoneRecord] = {}
+    workspace_resources: dict[str, WorkspaceResourceRecord] = {}
+    workspace_allocations: dict[str, WorkspaceAllocationRecord] = {}
+    users: dict[str, UserRecord] = {}
+    roles: dict[str, NamedRecord] = {}
+    workspace_groups: dict[str, NamedRecord] = {}
+    custom_fields: dict[str, NamedRecord] = {}
+    external_references: dict[str, ReferenceRecord] = {}
+    custom_field_values: dict[str, FieldValueRecord] = {}
+
+    def referenced(self, record: _Record) -> tuple[ReferenceRecord, ...]:
+        """The external references of a record, as far as they came along."""
+        found = (self.external_references.get(str(key)) for key in record.external_reference_ids)
+        return tuple(reference for reference in found if reference is not None)
+
+    def field_value(self, record: _Record, name: str) -> Any:
+        """The value of the custom field of that name, or none."""
+        for key in record.custom_field_value_ids:
+            value = self.custom_field_values.get(str(key))
+            if value is not None and value.custom_field_name == name:
+                return value.value
+        return None

@@ -1,0 +1,86 @@
+"""The demo firm in Kantata: everything the day needs stands there in the morning, and the connector can read it."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import date
+from typing import Any
+
+import httpx
+import pytest
+
+from demo.firm import demo_firm
+from demo.seeds import kantata as seeds
+from sandboxkit.app import Context
+from sandboxkit.store import Store
+from servicekit.settings import Secret
+from servicekit.upstream import Upstream
+from system_apis.psa.kantata import Connector, Settings
+from system_apis.psa.kantata.api import AccessToken, Api
+from system_apis.psa.kantata.sandbox import create_sandbox_app
+
+FIRM = demo_firm(date(2026, 11, 23))
+
+
+@pytest.fixture
+async def psa() -> AsyncIterator[Connector]:
+    """The connector on the seeded sandbox."""
+    store = Store(":memory:")
+    for kind, rows in json.loads(json.dumps(seeds.records(FIRM))).items():
+        for row in rows:
+            store.put(kind, row["id"], row["body"])
+    context = Context(store=store, control_key="c", base_url="http://psa", config={"access_token": "t"})
+    http = httpx.AsyncClient(transport=httpx.ASGITransport(create_sandbox_app(context)))
+    settings = Settings(access_token=Secret("t"), legal_entity_field_id=seeds.LEGAL_ENTITY_FIELD_ID)
+    connector = Connector(Api(Upstream("psa", "http://psa", auth=AccessToken(Secret("t")), http=http)), settings)
+    yield connector
+    await connector.close()
+    store.close()
+
+
+def test_seeding_twice_says_the_same() -> None:
+    """Ids are deterministic and unique within their kind."""
+    rows = seeds.records(FIRM)
+    assert rows == seeds.records(FIRM)
+    for kind, found in rows.items():
+        assert len(found) == len({row["id"] for row in found}), kind
+
+
+async def test_everyone_with_an_account_is_found(psa: Connector) -> None:
+    """By number, but for two who are known by e-mail and name only; nobody else."""
+    found: dict[str, list[str]] = {}
+    for colleague in FIRM.colleagues:
+        matches = await psa.resources_of(colleague.number, colleague.email)
+        names = {resource.name for resource, _ in matches}
+        assert names == ({f"{colleague.first_name} {colleague.last_name}"} if colleague.in_psa else set())
+        for _, by in matches:
+            found.setdefault(by, []).append(colleague.number)
+    assert list(seeds.WITHOUT_NUMBER) == found["email"]
+    assert sum(colleague.in_psa for colleague in FIRM.colleagues) - 2 == len(found["worker_number"])
+
+
+async def test_the_old_project_is_found_by_its_contract(psa: Connector) -> None:
+    """It runs already, and nothing of Syncline's is known there but the contract's number."""
+    (deal,) = FIRM.history
+    project = await psa.project_of_contract(deal.key)
+    assert project is not None
+    assert ("P-GB01-H01", deal.name, "open_for_time", "GBP", "GB01", deal.key, None, None) == (
+        project.number,
+        project.name,
+        project.status,
+        project.currency,
+        project.legal_entity_code,
+        project.contract_number,
+        project.contract_id,
+        project.customer_id,
+    )
+    assert deal.amount == (project.budget.value if project.budget else None)
+    (assignment,) = await psa.assignments(project.id)
+    assert (600, False) == (assignment.hours, assignment.tentative)
+    assert ["Engineer: Rail operations platform"] == [task.title for task in await psa.tasks(project.id)]
+
+
+async def test_every_role_of_the_day_is_known(psa: Connector) -> None:
+    """No deal fails for a role that Kantata does not have."""
+    wanted = {role.role for deal in FIRM.deals for role in deal.roles}
+    roles: Any = (await psa._api.all("roles", "")).roles
+    assert wanted <= {role.name for role in roles.values()}
