@@ -28,9 +28,8 @@ async def play(told: Surroundings, clock: Clock) -> list[Check]:
     firm = demo_firm(clock.now().date())
     await _seed(told, firm)
     async with signed_in(told) as syncline:
-        _say(
-            f"{firm.name}: {len(firm.entities)} entities, {len(firm.colleagues)} people, {len(firm.deals)} deals to win."
-        )
+        people = f"{len(firm.entities)} entities, {len(firm.colleagues)} people"
+        _say(f"{firm.name}: {people}, {len(firm.deals)} deals to win.")
         await _go_live(told, firm, syncline)
         await _win_everything(told, firm)
         settled = await _until_settled(syncline, len(firm.deals), told.director)
@@ -134,7 +133,7 @@ async def _until(found: Callable[[], Coroutine[Any, Any, T | None]], what: str) 
     """What `found` returns once it returns anything. Raises TimeoutError when it takes too long."""
     try:
         async with asyncio.timeout(PATIENCE_S):
-            while (value := await found()) is None:
+            while (value := await found()) is None:  # noqa: ASYNC110  nothing tells a caller that something changed
                 await asyncio.sleep(0.25)
             return value
     except TimeoutError as error:

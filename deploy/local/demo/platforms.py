@@ -1,4 +1,4 @@
-"""The vendors' own APIs, as a suspicious controller reads them: not through Syncline, page after page, with own eyes."""
+"""The vendors' own APIs, as a suspicious controller reads them: not through Syncline, page after page."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +20,7 @@ WORKSPACE_PARTS = "external_references,primary_workspace_group,custom_field_valu
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the checks look at, as each vendor's own API told it. Keyed by account or company where there are several."""
+    """Everything the checks look at, as each vendor's own API told it; by account or company where it has several."""
 
     workspaces: list[Record]
     stories: list[Record]

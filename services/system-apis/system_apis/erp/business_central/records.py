@@ -1,0 +1,105 @@
+"""Records as Business Central's pages spell them. Source: API v2.0 reference; projectCards: README.md."""
+
+from datetime import date, datetime
+from typing import Generic, TypeVar
+
+import msgspec
+
+from system_apis.erp.business_central.settings import CompanySettings
+
+T = TypeVar("T")
+
+
+class Collection(msgspec.Struct, Generic[T], frozen=True):
+    """OData's envelope; `next_link` leads to the next page and is followed as it is."""
+
+    value: tuple[T, ...]
+    next_link: str | None = msgspec.field(default=None, name="@odata.nextLink")
+
+
+class Company(msgspec.Struct, frozen=True, kw_only=True):
+    """A company of the environment as one legal entity: what is known of it without asking for more."""
+
+    connection: str
+    code: str
+    id: str
+    settings: CompanySettings
+
+    def path(self, rest: str) -> str:
+        return f"companies({self.id})/{rest}"
+
+
+class CompanyRecord(msgspec.Struct, frozen=True, rename="camel"):
+    id: str
+    name: str
+    display_name: str = ""
+
+
+class InformationRecord(msgspec.Struct, frozen=True, rename="camel"):
+    display_name: str
+    tax_registration_number: str = ""
+
+
+class LedgerRecord(msgspec.Struct, frozen=True, rename="camel"):
+    """General ledger setup: what of it never changes once entries are posted."""
+
+    local_currency_code: str
+    shortcut_dimension_1_code: str = msgspec.field(default="", name="shortcutDimension1Code")
+
+
+class CurrencyRecord(msgspec.Struct, frozen=True, rename="camel"):
+    code: str
+
+
+class PeriodRecord(msgspec.Struct, frozen=True, rename="camel"):
+    starting_date: date
+    name: str
+    new_fiscal_year: bool
+    closed: bool
+
+
+class DimensionRecord(msgspec.Struct, frozen=True, rename="camel"):
+    id: str
+    code: str
+
+
+class DimensionValueRecord(msgspec.Struct, frozen=True, rename="camel"):
+    code: str
+    display_name: str
+
+
+class TaxGroupRecord(msgspec.Struct, frozen=True, rename="camel"):
+    code: str
+    display_name: str
+
+
+class PaymentTermsRecord(msgspec.Struct, frozen=True, rename="camel"):
+    id: str
+    code: str
+    display_name: str
+
+
+class CustomerRecord(msgspec.Struct, frozen=True, rename="camel"):
+    id: str
+    number: str
+    display_name: str
+    currency_code: str
+    blocked: str = " "
+    tax_registration_number: str = ""
+
+
+class ProjectCardRecord(msgspec.Struct, frozen=True, rename="camel"):
+    """A project with the fields that the standard page leaves out. Empty dates are 0001-01-01."""
+
+    id: str
+    number: str
+    display_name: str
+    bill_to_customer_number: str
+    status: str
+    global_dimension_1_code: str = msgspec.field(name="globalDimension1Code")
+    currency_code: str
+    starting_date: date
+    ending_date: date
+    external_reference: str
+    last_modified_date_time: datetime
+    etag: str = msgspec.field(default="*", name="@odata.etag")
