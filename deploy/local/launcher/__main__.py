@@ -16,7 +16,7 @@ def main(arguments: list[str]) -> int:
     asked = _parser().parse_args(arguments)
     try:
         if asked.command == "run":
-            return asyncio.run(run.run(CLONE, once=asked.once, fresh=asked.fresh))
+            return asyncio.run(run.run(CLONE, once=asked.once, keep=asked.keep))
         if asked.command == "check":
             return asyncio.run(gates.check(CLONE))
         if asked.command == "clean":
@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(dest="command", required=True)
     running = commands.add_parser("run", help="start everything and play the day")
     running.add_argument("--once", action="store_true", help="end after the day; the exit code says whether all held")
-    running.add_argument("--fresh", action="store_true", help="begin without the data of former runs")
+    running.add_argument("--keep", action="store_true", help="go on with the data of the last run")
     testing = commands.add_parser("test", help="run the tests")
     testing.add_argument("pytest", nargs=argparse.REMAINDER, help="arguments for pytest")
     commands.add_parser("check", help="format, lint, types, layers, contracts, known vulnerabilities")

@@ -2,22 +2,21 @@
 
 import asyncio
 import os
-import shutil
 import signal
 from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from launcher import components, day, places, ports, postgres, reports, settings
+from launcher import components, day, places, reports, settings
 from launcher.console import Console
 from launcher.places import Places
+from launcher.preparing import prepare
 from launcher.problem import LaunchError, from_system
-from launcher.processes import Register, environment, stop_all
+from launcher.processes import Register, stop_all
 from launcher.reports import Check, RunReport, Seconds
 from launcher.runlock import only_run
 from launcher.site import Site
 from launcher.supervisor import Supervisor
-from launcher.vault import Vault
 
 INTERRUPTED = 130  # what shells report for a command that Ctrl-C ended
 
@@ -29,15 +28,18 @@ class _Stopped(Exception):  # noqa: N818 - it is a wish, not an error
     """Somebody asked us to stop."""
 
 
-async def run(clone: Path, *, once: bool, fresh: bool) -> int:
-    """The whole command. Returns its exit code: 0 if every check held, or if a person stopped it after they did."""
+async def run(clone: Path, *, once: bool, keep: bool) -> int:
+    """The whole command: a new morning of the demo firm, unless *keep* goes on with the last run's data.
+
+    Returns the exit code: 0 if every check held, or if a person stopped it after they did.
+    """
     asked = settings.asked()
     console = Console.of_the_person()
     here = places.find(clone)
     here.make()
     try:
         with only_run(here.state / "run.lock"):
-            return await _Run(here, console, asked).whole(once=once, fresh=fresh)
+            return await _Run(here, console, asked).whole(once=once, fresh=not keep)
     except OSError as error:
         raise from_system(error) from error
 
@@ -83,27 +85,7 @@ class _Run:
         if left:
             names = await asyncio.to_thread(stop_all, left)
             self._console.say(f"  A former run had left {', '.join(names)} running; stopped.")
-        server = await asyncio.to_thread(postgres.prepare, self._here)
-        if fresh:
-            for folder in (server.data, self._here.valkey, self._here.sandboxes):
-                shutil.rmtree(folder, ignore_errors=True)
-            self._here.make()
-        assigned = ports.assign(
-            components.ports(),
-            self._here.state / "ports.json",
-            start=int(places.mark(self._here.clone), 16),
-            forced_edge=self._asked.port,
-        )
-        site = Site(
-            places=self._here,
-            ports=assigned,
-            vault=Vault(self._here.secrets),
-            postgres=server,
-            environment=environment(self._asked.variables, {}),
-        )
-        password = site.vault.secret(f"database {postgres.SUPERUSER}")
-        await postgres.initialise(server, self._here, password, site.environment)
-        return site
+        return await prepare(self._here, self._asked, fresh=fresh)
 
     def _supervise(self, site: Site) -> Supervisor:
         units = [components.unit(component, site) for component in components.COMPONENTS]
