@@ -76,8 +76,8 @@ def write(places: Places, name: str, document: Document) -> str:
 
 
 def issuer(site: Site) -> str:
-    """The `iss` of every token: the issuer as callers of the edge see it."""
-    return f"{site.origin}/oauth"
+    """The `iss` of every token: the edge's origin, below which discovery is found."""
+    return site.origin
 
 
 def service(site: Site, name: str, layer: str, *, schema: str) -> Document:

@@ -13,6 +13,7 @@ from demo.firm import demo_firm
 from demo.seeds.business_central import company_settings
 from demo.seeds.kantata import ACCEPTANCE_FIELD_ID, LEGAL_ENTITY_FIELD_ID
 from demo.seeds.salesforce import INTEGRATION_USERNAME, sales_username
+from demo.seeds.workday import KNOWN_WORKERS
 from launcher.site import Site
 
 Document = dict[str, Any]
@@ -67,11 +68,17 @@ def _kantata_told(site: Site, address: str) -> Document:
 
 
 def _workday_accepts(site: Site) -> Document:
-    return {"tenant": "demo", "username": "ISU_Syncline", "password": site.vault.secret("workday user")}
+    return {
+        "tenant": "demo",
+        "client_id": "syncline",
+        "client_secret": site.vault.secret("workday client"),
+        "username": "ISU_Syncline",
+        "password": site.vault.secret("workday user"),
+    }
 
 
 def _workday_told(site: Site, address: str) -> Document:
-    return {"workday": {"base_url": address, **_workday_accepts(site)}}
+    return {"workday": {"base_url": address, "known_workers": KNOWN_WORKERS, **_workday_accepts(site)}}
 
 
 def _stripe_accepts(site: Site) -> Document:

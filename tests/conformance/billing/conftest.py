@@ -1,0 +1,106 @@
+"""Every vendor of the capability, connected to its sandbox over a real socket, with what a person can do beside it."""
+
+import asyncio
+import pkgutil
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from sandboxkit.app import Context
+from sandboxkit.server import DroppableConnection
+from sandboxkit.store import Store
+from servicekit.clock import SystemClock
+from servicekit.settings import read
+from starlette.types import ASGIApp
+from system_apis import billing
+from system_apis.billing import stripe
+from system_apis.billing.port import Billing
+from system_apis.billing.stripe.sandbox import create_sandbox_app
+
+CONTROL = "control"
+VENDORS = tuple(module.name for module in pkgutil.iter_modules(billing.__path__) if module.ispkg)
+
+
+@dataclass
+class Stage:
+    """A connected billing platform of the legal entity DE01, and its administrator."""
+
+    vendor: str
+    settings: dict[str, Any]  # of the connection, as they stand in a settings file
+    billing: Billing
+    control: httpx.AsyncClient
+    can_bill: Callable[[str, str], Awaitable[bool]]  # whether an item of a schedule can be put on an invoice
+    register_hook: Callable[[str], Awaitable[None]]  # deliveries go to this address from now on
+
+    async def fail(self, kind: str, **fault: Any) -> None:
+        answer = await self.control.post("/_sandbox/faults", json={"kind": kind, **fault})
+        assert 201 == answer.status_code, answer.text
+
+    async def mend(self) -> None:
+        await self.control.delete("/_sandbox/faults")
+
+
+@pytest.fixture(params=VENDORS)
+async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
+    async with STAGES[request.param]() as found:
+        yield found
+
+
+@asynccontextmanager
+async def served(app: ASGIApp) -> AsyncIterator[str]:
+    """The URL of the application on a socket of its own, which listens before the server does."""
+    # Named as TCP, or asyncio leaves Nagle's algorithm on and every answer waits 40 ms.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.bind(("127.0.0.1", 0))
+    listening.listen()
+    config = uvicorn.Config(app, http=DroppableConnection, lifespan="off", log_level="critical", access_log=False)
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await serving
+
+
+@asynccontextmanager
+async def stripe_stage() -> AsyncIterator[Stage]:
+    key, secret = "sk_test_german_account_0001", "whsec_of_the_endpoint"
+    account = {"id": "acct_DE01", "key": key, "webhook_secret": secret, "search_lag_s": 60}
+    config = {"accounts": [account], "webhook_pauses_s": [0.01]}
+    context = Context(store=Store(":memory:"), control_key=CONTROL, base_url="http://127.0.0.1", config=config)
+    async with served(create_sandbox_app(context)) as url:
+        settings = {"legal_entity_code": "DE01", "api_key": key, "webhook_secret": secret, "base_url": url}
+        connector = stripe.Connector.connect("billing-de", read(stripe.Settings, settings, {}), SystemClock())
+        headers = {"Sandbox-Control-Key": CONTROL, "Authorization": f"Bearer {key}"}
+        async with httpx.AsyncClient(base_url=url, headers=headers) as control:
+            yield Stage("stripe", settings, connector, control, _can_bill(control), _register_hook(control))
+        await connector.close()
+    context.store.close()
+
+
+STAGES = {"stripe": stripe_stage}
+
+
+def _can_bill(control: httpx.AsyncClient) -> Callable[[str, str], Awaitable[bool]]:
+    async def can_bill(schedule: str, item_key: str) -> bool:
+        prices = (await control.get("/v1/prices", params={"product": schedule, "limit": "100"})).json()["data"]
+        price = next(one for one in prices if item_key == one["metadata"]["syncline_item_key"])
+        customer = (await control.post("/v1/customers", data={"name": "Walk-in"})).json()["id"]
+        item = {"customer": customer, "pricing[price]": price["id"]}
+        return (await control.post("/v1/invoiceitems", data=item)).status_code == 200
+
+    return can_bill
+
+
+def _register_hook(control: httpx.AsyncClient) -> Callable[[str], Awaitable[None]]:
+    async def register_hook(url: str) -> None:
+        answer = await control.post("/v1/webhook_endpoints", data={"url": url, "enabled_events[]": "*"})
+        assert 200 == answer.status_code, answer.text
+
+    return register_hook
