@@ -23,7 +23,9 @@ def test_a_golden_sample_is_read_and_fits_its_schema(sample: Path) -> None:
     event = msgspec.json.decode(sample.read_bytes(), type=Event)
     data = msgspec.json.decode(event.data, type=EVENTS[event.type])
     schema = json.loads((CONTRACTS / "events" / f"{short_name(event.type)}.v1.schema.json").read_text("utf-8"))
-    assert [] == [error.message for error in jsonschema_rs.validator_for(schema).iter_errors(json.loads(bytes(event.data)))]
+    assert [] == [
+        error.message for error in jsonschema_rs.validator_for(schema).iter_errors(json.loads(bytes(event.data)))
+    ]
     assert json.loads(bytes(event.data)) == json.loads(msgspec.json.encode(data))
 
 

@@ -1,4 +1,4 @@
-"""Syncline as `make run` starts it - every service, the edge, PostgreSQL, Valkey, the sandboxes - in a folder of its own."""
+"""Syncline as `make run` starts it, every service and store and the sandboxes, in a folder of its own."""
 
 from __future__ import annotations
 

@@ -93,6 +93,7 @@ def service(site: Site, name: str, layer: str, *, schema: str) -> Document:
         "database_url": site.database_url(role_of(name)),
         "schema": schema,
         "redis_url": site.redis_url,
+        "rate_limit": 6000,  # per minute: the demo plays a day in seconds
     }
 
 

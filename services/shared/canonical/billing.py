@@ -52,9 +52,9 @@ class ScheduleItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     amount: Money | None = None
     rate: Rate | None = None
     due_date: date | None = None
-    period: Annotated[str, Meta(pattern=r"^P[0-9]{1,2}M$", description="ISO 8601 duration, for each_period")] | None = (
-        None
-    )
+    period: (
+        Annotated[str, Meta(pattern=r"^P[0-9]{1,2}M$(?!\n)", description="ISO 8601 duration, for each_period")] | None
+    ) = None
 
 
 class NewBillingSchedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

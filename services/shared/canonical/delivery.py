@@ -31,7 +31,7 @@ Hours = Annotated[int, Meta(ge=1, le=100_000)]
 class NewProject(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A project to be created closed for time, under the number agreed with the ERP."""
 
-    number: Annotated[str, Meta(pattern=r"^[A-Z0-9][A-Z0-9-]{2,19}$")]
+    number: Annotated[str, Meta(pattern=r"^[A-Z0-9][A-Z0-9-]{2,19}$(?!\n)")]
     name: ShortText
     opportunity_id: OpportunityId
     contract_id: ContractId

@@ -101,7 +101,7 @@ class NewProjectShell(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     project_id: ProjectId
     contract_id: ContractId
-    number: Annotated[str, Meta(pattern=r"^[A-Z0-9][A-Z0-9-]{2,19}$")]
+    number: Annotated[str, Meta(pattern=r"^[A-Z0-9][A-Z0-9-]{2,19}$(?!\n)")]
     name: ShortText
     legal_entity_code: LegalEntityCode
     cost_centre_code: Code

@@ -10,10 +10,11 @@ Currency = Annotated[
     str, Meta(pattern=r"^[A-Z]{3}$", max_length=3, description="ISO 4217 alphabetic code", examples=["EUR"])
 ]
 AmountText = Annotated[
-    str, Meta(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,4})?$", description="decimal in major units", examples=["1250.00"])
+    str,
+    Meta(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,4})?$(?!\n)", description="decimal in major units", examples=["1250.00"]),
 ]
 RateText = Annotated[
-    str, Meta(pattern=r"^[0-9]{1,12}(\.[0-9]{1,5})?$", description="decimal in major units", examples=["145.50"])
+    str, Meta(pattern=r"^[0-9]{1,12}(\.[0-9]{1,5})?$(?!\n)", description="decimal in major units", examples=["145.50"])
 ]
 
 # ISO 4217 currencies whose minor unit is not two decimals.

@@ -8,10 +8,11 @@ from msgspec import Meta
 from canonical.moments import Moment
 
 ConnectionName = Annotated[
-    str, Meta(pattern=r"^[a-z][a-z0-9-]{1,40}$", description="a bound platform instance", examples=["erp-main"])
+    str, Meta(pattern=r"^[a-z][a-z0-9-]{1,40}$(?!\n)", description="a bound platform instance", examples=["erp-main"])
 ]
 LegalEntityCode = Annotated[
-    str, Meta(pattern=r"^[A-Z][A-Z0-9]{1,9}$", description="the firm's own code of a legal entity", examples=["DE01"])
+    str,
+    Meta(pattern=r"^[A-Z][A-Z0-9]{1,9}$(?!\n)", description="the firm's own code of a legal entity", examples=["DE01"]),
 ]
 Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}$", max_length=2, description="ISO 3166-1 alpha-2", examples=["DE"])]
 ShortText = Annotated[str, Meta(min_length=1, max_length=200)]

@@ -1,7 +1,7 @@
 """What people see of the processes: runs with their steps, exceptions, approvals, bindings. Master: Syncline itself."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -193,7 +193,7 @@ class ExceptionChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 class ExceptionDecision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to do: try again, with edits or without; discard the run; or call done what holds nothing up."""
 
-    decision: Annotated[str, Meta(pattern="^(retry|edit|discard|resolve)$")]
+    decision: Literal["retry", "edit", "discard", "resolve"]
     reason: Reason
     edits: OnboardingEdits | None = None
 
@@ -221,7 +221,7 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApprovalDecision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    decision: Annotated[str, Meta(pattern="^(approve|reject)$")]
+    decision: Literal["approve", "reject"]
     reason: Reason
 
 
@@ -239,7 +239,7 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True):
 class BindingChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     connection: ConnectionName
     from_date: date
-    mode: Annotated[str, Meta(pattern="^(off|read|shadow|automatic)$")]
+    mode: Literal["off", "read", "shadow", "automatic"]
     reason: Reason
 
 

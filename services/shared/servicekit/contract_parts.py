@@ -69,7 +69,8 @@ _HEADERS: Mapping[str, dict[str, Any]] = {
         "example": 'Bearer error="invalid_token"',
     },
 }
-_REQUIRED = frozenset({*_ON_EVERY_ANSWER, "WWW-Authenticate", "Allow"})
+# What the edge says by itself, before any service is asked, has no trace or correlation id: those are not required.
+_REQUIRED = frozenset({"WWW-Authenticate", "Allow"})
 
 HEADER_DESCRIPTIONS: Mapping[str, str] = {
     "Idempotency-Key": "Makes the command safe to repeat: the same key and body get the first answer again.",

@@ -70,7 +70,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     code: str
     detail: str
-    trace_id: str
+    trace_id: str | None  # None where the edge could not even read the request
     retryable: bool  # whether sending the same again can help
     errors: tuple[FieldError, ...] = ()
     instance: str | msgspec.UnsetType = msgspec.UNSET

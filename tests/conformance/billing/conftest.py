@@ -4,19 +4,20 @@ import asyncio
 import pkgutil
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
 import uvicorn
+from starlette.types import ASGIApp
+
 from sandboxkit.app import Context
 from sandboxkit.server import DroppableConnection
 from sandboxkit.store import Store
 from servicekit.clock import SystemClock
 from servicekit.settings import read
-from starlette.types import ASGIApp
 from system_apis import billing
 from system_apis.billing import stripe
 from system_apis.billing.port import Billing
@@ -40,6 +41,10 @@ class Stage:
     async def fail(self, kind: str, **fault: Any) -> None:
         answer = await self.control.post("/_sandbox/faults", json={"kind": kind, **fault})
         assert 201 == answer.status_code, answer.text
+
+    def served(self, app: ASGIApp) -> AbstractAsyncContextManager[str]:
+        """The URL at which the platform can reach the application."""
+        return served(app)
 
     async def mend(self) -> None:
         await self.control.delete("/_sandbox/faults")

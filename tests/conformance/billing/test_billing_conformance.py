@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from canonical.billing import (
     BillingSchedule,
     NewBillingAccount,
@@ -324,12 +325,12 @@ async def test_an_amendment_is_completed_by_the_next_try(stage: Any, skip: int) 
     total = Money(amount="150000.00", currency="EUR")
     items = (milestone("M4", "20000"), milestone("M5", "10000"))
     amendment = ScheduleAmendment(contract_id=f"ctr_{4:032x}", total=total, items=items)
-    await stage.fail("lose_answer", method="POST", skip=skip, times=1)
-    try:
-        amended = await stage.billing.amend_schedule(made.id, amendment, "amend-0001")
-    except Failure as failure:
-        assert Kind.IN_DOUBT is failure.kind
-        amended = await stage.billing.amend_schedule(made.id, amendment, "amend-0001")
+    await stage.fail("outage", method="POST", skip=skip, times=4)
+    assert (await refused(stage.billing.amend_schedule(made.id, amendment, "amend-0001")))[0].retryable
+    assert await stage.billing.amended_schedule(made.id, "amend-0001") is None
+    await stage.mend()
+    assert made == await stage.billing.schedule(made.id)
+    amended = await stage.billing.amend_schedule(made.id, amendment, "amend-0001")
     assert (total, ["M1", "M2", "M3", "M4", "M5"]) == (amended.total, [item.key for item in amended.items])
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import pkgutil
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import date
 from importlib import import_module
@@ -20,7 +20,7 @@ from sandboxkit.app import Context
 from sandboxkit.server import DroppableConnection
 from sandboxkit.store import Store
 from servicekit.clock import SystemClock
-from servicekit.settings import Secret
+from servicekit.settings import read
 from system_apis.crm.port import Crm
 
 CONTROL = {"Sandbox-Control-Key": "control"}
@@ -30,7 +30,9 @@ FIRM = demo_firm(date(2026, 11, 23))
 class Stage:
     """A vendor's sandbox, our connector to it, and what its users do. `native` gives a seeded record's own id."""
 
-    def __init__(self, http: httpx.AsyncClient, crm: Crm) -> None:
+    def __init__(self, http: httpx.AsyncClient, crm: Crm, vendor: str, settings: dict[str, Any]) -> None:
+        self.vendor = vendor
+        self.settings = settings
         self.http = http
         self.crm = crm
         self.firm: Firm = FIRM
@@ -96,14 +98,14 @@ async def salesforce() -> AsyncIterator[Stage]:
         base_url=url,
         config=accepts | {"batch_size": 3, "feed_hold_s": 0.2},
     )
-    told = vendor.Settings(login_url=url, consumer_key="app", consumer_secret=Secret("the-secret"), feed_hold_s=2.0)
+    told = {"login_url": url, "consumer_key": "app", "consumer_secret": "the-secret", "feed_hold_s": 2.0}
     for kind, rows in salesforce_seeds.records(FIRM).items():
         for row in rows:
             context.store.put(kind, row["id"], row["body"])
     async with served(sandbox.create_sandbox_app(context), listening), httpx.AsyncClient(base_url=url) as http:
         await salesforce_seeds.sign_in(http, "app", "the-secret")
-        crm = vendor.Connector.connect("crm-main", told, SystemClock())
-        yield Stage(http, crm)
+        crm = vendor.Connector.connect("crm-main", read(vendor.Settings, told, {}), SystemClock())
+        yield Stage(http, crm, "salesforce", told)
         await crm.close()
     context.store.close()
 
@@ -120,7 +122,7 @@ async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
 
 
 @pytest.fixture
-def collected() -> Callable[[AsyncIterator[Any], int], Awaitable[list[Any]]]:
+def collected() -> Callable[[AsyncIterator[Any], int], Coroutine[Any, Any, list[Any]]]:
     """The first so many items of a stream that never ends."""
 
     async def take(stream: AsyncIterator[Any], count: int) -> list[Any]:

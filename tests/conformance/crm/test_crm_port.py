@@ -1,7 +1,7 @@
 """What every CRM connector must do, whoever the vendor is. Facts: the demo firm."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from servicekit.failures import Failure, Kind
 from system_apis.crm.port import Crm
 
 Stage = Any  # the class stands in conftest.py, which tests cannot import
-Collected = Callable[[AsyncIterator[Any], int], Awaitable[list[Any]]]
+Collected = Callable[[AsyncIterator[Any], int], Coroutine[Any, Any, list[Any]]]
 
 
 async def test_a_connector_is_a_crm(stage: Stage) -> None:

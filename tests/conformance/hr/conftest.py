@@ -37,6 +37,8 @@ class Stage:
         self.firm = firm
         self._passed = timedelta()
         self.domains: tuple[str, ...] = ()  # rights that can be taken from us
+        self.vendor = ""
+        self.settings: dict[str, Any] = {}  # of the connection, as they stand in a settings file
         self.reconnected: Callable[..., Hr] = lambda **_: hr
 
     @property
@@ -143,14 +145,16 @@ async def workday() -> AsyncIterator[Stage]:
         for row in rows:
             context.store.put(kind, row["id"], row["body"])
 
+    told = {"base_url": url, "known_workers": list(workday_seeds.KNOWN_WORKERS)} | ACCEPTS
+
     def connected(**changes: Any) -> Any:
-        told = {"base_url": url, "known_workers": list(workday_seeds.KNOWN_WORKERS)} | ACCEPTS | changes
-        return vendor.Connector.connect("hr-main", read(vendor.Settings, told, {}), clock)
+        return vendor.Connector.connect("hr-main", read(vendor.Settings, told | changes, {}), clock)
 
     async with served(sandbox.create_sandbox_app(context), listening), httpx.AsyncClient(base_url=url) as http:
         hr = connected()
         stage = Stage(http, hr, clock, firm)
         stage.domains, stage.reconnected = DOMAINS, connected
+        stage.vendor, stage.settings = "workday", told
         yield stage
         await hr.close()
     context.store.close()

@@ -58,7 +58,7 @@ def _user(firm: Firm, colleague: Colleague) -> dict[str, Any]:
 
 
 def _employment(firm: Firm, colleague: Colleague) -> dict[str, Any]:
-    entity = next(one for one in firm.entities if one.code == colleague.entity)
+    entity = firm.entity(colleague.entity)
     found: dict[str, Any] = {"organization": entity.name, "costCenter": colleague.cost_centre}
     if colleague.number not in WITHOUT_NUMBER and colleague.entity != NUMBER_AS_EXTERNAL_ID:
         found["employeeNumber"] = colleague.number

@@ -94,6 +94,7 @@ def _strictness(topology: Topology) -> Json:
         "merge_slashes": True,
         "path_with_escaped_slashes_action": "REJECT_REQUEST",
         "common_http_protocol_options": {"headers_with_underscores_action": "REJECT_REQUEST", "idle_timeout": "300s"},
+        "http_protocol_options": {"use_balsa_parser": True, "allow_custom_methods": True},  # unknown method: 405
         "http2_protocol_options": {
             "max_concurrent_streams": 100,
             "initial_stream_window_size": 65_536,

@@ -1,12 +1,12 @@
 """The operations process API: what people see to. Contract: contracts/openapi/process/operations.v1.yaml."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from litestar import Controller, Response, get, patch, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
+from litestar.params import FromPath, HeaderParameter, JSONBody, PathParameter, QueryParameter
 
 from canonical.ids import ApprovalId, ExceptionId
 from canonical.paging import Page
@@ -33,6 +33,8 @@ from servicekit.failures import Kind
 
 Limit = Annotated[int, QueryParameter(ge=1, le=200)]
 Cursor = Annotated[str | None, QueryParameter()]
+Capability = Literal["crm", "psa", "hr", "billing", "erp", "identity"]
+EntityPath = Annotated[str, PathParameter(pattern=r"^[A-Z][A-Z0-9]{1,9}$")]
 IfMatch = Annotated[str | None, HeaderParameter(name="If-Match")]
 
 
@@ -220,8 +222,8 @@ class BindingRoutes(Controller):
     )
     async def put(
         self,
-        legal_entity_code: FromPath[LegalEntityCode],
-        capability: FromPath[Annotated[str, msgspec.Meta(pattern="^(crm|psa|hr|billing|erp|identity)$")]],
+        legal_entity_code: EntityPath,
+        capability: FromPath[Capability],
         data: JSONBody[BindingChange],
         desk: NamedDependency[Desk],
         caller: NamedDependency[Caller],

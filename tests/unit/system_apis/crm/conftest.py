@@ -74,6 +74,9 @@ class Org:
     async def fault(self, kind: str, **more: Any) -> None:
         (await self.http.post("/_sandbox/faults", json={"kind": kind} | more, headers=CONTROL)).raise_for_status()
 
+    async def clear_faults(self) -> None:
+        (await self.http.delete("/_sandbox/faults", headers=CONTROL)).raise_for_status()
+
     async def pass_time(self, seconds: float) -> None:
         (await self.http.post("/_sandbox/clock", json={"offset_s": seconds}, headers=CONTROL)).raise_for_status()
 
