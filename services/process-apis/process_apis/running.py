@@ -95,6 +95,18 @@ class Run:
                 self._undos.append((undo[0], (result, *undo[1])))
             return result
 
+    async def write(
+        self, step: Step[T], *arguments: Any, system: str, name: str = "", undo: Step[Any] | None = None
+    ) -> T:
+        """A step that writes to a platform: its last argument is the key under which the write happens once.
+
+        *undo* gets the step's result and the same key.
+        """
+        name = name or step.__name__
+        key = f"{self.launch.run_id}:{name}"
+        taking_back = None if undo is None else (undo, (key,))
+        return await self.attempt(step, *arguments, key, name=name, system=system, undo=taking_back)
+
     async def note(self, name: str, function: Step[T], *arguments: Any) -> T:
         """Our own record-keeping, as a step that no person ever has to mend."""
         value = await self.tools.engine.record(name, _plainly, function, arguments)

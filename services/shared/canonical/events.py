@@ -110,7 +110,7 @@ class ExceptionResolved(msgspec.Struct, frozen=True, kw_only=True):
     resolved_at: Moment
 
 
-# The producer of each event; one producer per event (DESIGN.md section 5, docs/events.md).
+# The producer of each event; one producer per event (docs/events.md).
 EVENTS: dict[str, type[msgspec.Struct]] = {
     "syncline.opportunity-won.v1": OpportunityWon,
     "syncline.employee-created.v1": EmployeeCreated,

@@ -1,4 +1,4 @@
-"""Stored answers: a command is carried out once per operation key, and its first answer is given again (DESIGN.md D12).
+"""Stored answers: a command is carried out once per operation key, and its first answer is given again.
 
 An operation whose outcome is not known is never repeated before somebody has looked whether it took effect.
 """

@@ -1,4 +1,4 @@
-"""Signed opaque cursors: where a listing goes on, bound to its filters and to a time (DESIGN D11)."""
+"""Signed opaque cursors: where a listing goes on, bound to its filters and to a time."""
 
 from __future__ import annotations
 

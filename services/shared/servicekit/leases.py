@@ -1,4 +1,4 @@
-"""Leases: a session lock in PostgreSQL that its holder loses when it dies, freezes or is cut off (DESIGN.md D13).
+"""Leases: a session lock in PostgreSQL that its holder loses when it dies, freezes or is cut off.
 
 The connection must be direct, never through a pooler that shares sessions.
 Source: postgresql.org/docs/18, "Advisory Locks" and `idle_session_timeout`.

@@ -58,7 +58,7 @@ def _about_tokens(origin: str) -> tuple[Reply, ...]:
             invalid, because="Jwt_is_missing", headers=(("www-authenticate", f"Bearer {resource}"),)
         ),
         invalid,
-        # Envoy says 403 for an audience that is not the layer's; for us that token is not valid here (DESIGN.md D6).
+        # Envoy says 403 for an audience that is not the layer's; for us that token is not valid here.
         msgspec.structs.replace(invalid, status=403, answer=401),
     )
 

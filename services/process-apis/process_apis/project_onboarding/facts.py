@@ -27,7 +27,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def classify(deal: Deal) -> str:
-    """What a won deal is: `new`, `extension`, `change_order`, `renewal` or `no_services` (domain rule B8).
+    """What a won deal is: `new`, `extension`, `change_order`, `renewal` or `no_services`.
 
     Only new deals and renewals become projects; extensions and change orders amend one; the last kind is closed.
     """

@@ -29,6 +29,13 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     shell: ProjectShell
 
 
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """A deal that may be set up, and its contract as the run goes by it."""
+
+    deal: Deal
+    contract: Contract
+
+
 class Readings:
     """What an onboarding reads, each method a step."""
 
@@ -58,19 +65,21 @@ class Readings:
             raise Failure(Kind.INVALID, detail, code="flow_stopped")
         return bound
 
-    async def check_contract(self, deal: Deal, bound: Bound, edits: OnboardingEdits) -> Contract:
-        """The contract, with a person's edits, once nothing speaks against it. Raises INVALID with all findings."""
-        edited = edited_deal(deal, edits)
-        if edited.contract is None:
-            return validate(edited, Ledger(entity=None))
-        contract = edited.contract
-        ledger = await self.read_ledger(edited, contract, bound)
-        checked = validate(edited, ledger)
+    async def check_contract(self, opportunity_id: str, bound: Bound, edits: OnboardingEdits) -> Checked:
+        """The deal as it is now, with a person's edits, once nothing speaks against it.
+
+        Reads the CRM again each time, so that what was mended there is seen. Raises INVALID with all findings.
+        """
+        deal = edited_deal(await self.read_deal(opportunity_id), edits)
+        if deal.contract is None:
+            return Checked(deal=deal, contract=validate(deal, Ledger(entity=None)))
+        ledger = await self.read_ledger(deal, deal.contract, bound)
+        contract = validate(deal, ledger)
         standing = await self._systems.psa.project_of_contract(bound.connections["psa"], contract.number)
-        if standing is not None and standing.opportunity_id != edited.opportunity.id:
+        if standing is not None and standing.opportunity_id != deal.opportunity.id:
             detail = f"contract {contract.number} has project {standing.number} already"
             raise Failure(Kind.INVALID, detail, code="already_onboarded")
-        return checked
+        return Checked(deal=deal, contract=contract)
 
     async def read_ledger(self, deal: Deal, contract: Contract, bound: Bound) -> Ledger:
         erp, connection, code = self._systems.erp, bound.connections["erp"], contract.legal_entity_code
@@ -91,9 +100,9 @@ class Readings:
             entity=entity, cost_centres=centres, tax_codes=taxes, periods=periods, payment_terms=terms, account=account
         )
 
-    async def read_standing_project(self, deal: Deal, bound: Bound) -> Standing:
+    async def read_standing_project(self, opportunity_id: str, bound: Bound) -> Standing:
         """Raises INVALID `amended_project_missing` where a platform does not know the former contract's project."""
-        former = deal.amended_contract
+        former = (await self.read_deal(opportunity_id)).amended_contract
         if former is None:
             raise Failure(Kind.INVALID, "the contract does not say which one it amends", code="amended_project_missing")
         number, entity, at = project_number(former), former.legal_entity_code, bound.connections

@@ -1,4 +1,4 @@
-"""Who may be assigned to a role: pure rules over what HR and the PSA say (domain rules A7, B7)."""
+"""Who may be assigned to a role: pure rules over what HR and the PSA say."""
 
 import hashlib
 from collections.abc import Sequence

@@ -106,7 +106,7 @@ def _cost_centre(_: Deal, contract: Contract, ledger: Ledger) -> Iterator[FieldE
 
 
 def _tax(deal: Deal, contract: Contract, ledger: Ledger) -> Iterator[FieldError]:
-    """A treatment is resolved when the entity has a code for it, and its own conditions are met (domain rule B26)."""
+    """A treatment is resolved when the entity has a code for it, and its own conditions are met."""
     if ledger.entity is None:
         return
     where = "contract.tax_treatment"

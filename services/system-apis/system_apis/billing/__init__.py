@@ -1,0 +1,1 @@
+"""The billing system API: billing accounts and schedules."""

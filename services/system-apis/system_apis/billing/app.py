@@ -1,0 +1,39 @@
+"""The billing system API as a service."""
+
+from servicekit.app import Service
+from servicekit.auth import TokenVerifier
+from servicekit.clock import Clock
+from servicekit.contract import ApiInfo
+from servicekit.limits import RateLimiter
+from system_apis.billing.routes import BillingAccountRoutes, BillingScheduleRoutes, HookRoutes
+from system_apis.service import Capability, SystemSettings, create_system_api
+
+BILLING = Capability(
+    name="billing",
+    api=ApiInfo(
+        id="6e1f0c84-9b2d-4a57-8c36-f4d5a7b1e093",
+        title="Billing",
+        version="1.0.0",
+        description="Customers' billing accounts and the schedules that projects are billed by, on any platform.",
+        owner="finance-systems",
+        layer="system",
+        audience="component-internal",
+        lifecycle="active",
+        slo={"availability": "99.5%", "latency_p95": "1500ms"},
+        data_classification="confidential",
+        contact="finance-systems@syncline.example",
+    ),
+    owned=frozenset({"billing_account", "billing_schedule"}),
+    routes=[BillingAccountRoutes, BillingScheduleRoutes, HookRoutes],
+)
+
+
+def create_app(
+    settings: SystemSettings,
+    *,
+    verifier: TokenVerifier | None = None,
+    limiter: RateLimiter | None = None,
+    clock: Clock | None = None,
+) -> Service:
+    """The service; `verifier`, `limiter` and `clock` stand in for the real ones in tests."""
+    return create_system_api(BILLING, settings, clock=clock, verifier=verifier, limiter=limiter)

@@ -1,0 +1,74 @@
+"""What a delivery of Stripe says: its signature checked over the body as it came, then only which record to read again.
+
+Source: docs.stripe.com/webhooks/signature.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from servicekit.failures import Failure, Kind
+from system_apis.listing import Hint
+
+TOLERANCE_S = 300  # the vendor's own clients allow five minutes
+HEADER = "stripe-signature"
+
+
+class _Object(msgspec.Struct, frozen=True, kw_only=True):
+    object: str
+    id: str
+    product: str | None = None
+
+
+class _Data(msgspec.Struct, frozen=True, kw_only=True):
+    object: msgspec.Raw
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True):
+    type: str
+    data: _Data
+    account: str | None = None
+
+
+def verify(headers: Mapping[str, str], body: bytes, secret: str, now: datetime) -> None:
+    """Raises UNAUTHENTICATED for a signature that is missing, wrong or older than five minutes.
+
+    Any `v1` signature may match (there are two while a secret is being changed); other schemes do not count.
+    """
+    header = next((value for name, value in headers.items() if name.lower() == HEADER), "")
+    parts = [part.strip().partition("=") for part in header.split(",")]
+    moments = [value for name, _, value in parts if name == "t" and value.isascii() and value.isdecimal()]
+    if len(moments) != 1 or len(moments[0]) > 12:
+        raise _refused("the delivery is not signed")
+    expected = hmac.new(secret.encode(), moments[0].encode() + b"." + body, hashlib.sha256).hexdigest()
+    matches = [hmac.compare_digest(expected.encode(), value.encode()) for name, _, value in parts if name == "v1"]
+    if not any(matches):
+        raise _refused("the delivery's signature is wrong")
+    if now.timestamp() - int(moments[0]) > TOLERANCE_S:
+        raise _refused("the delivery's signature is too old")
+
+
+def hints_of(body: bytes, account: str | None) -> tuple[Hint, ...]:
+    """The record an event is about, if it is one of our kinds. A connected account's events name that account."""
+    try:
+        event = msgspec.json.decode(body, type=_Event)
+        topic = event.type.partition(".")[0]
+        if topic not in {"customer", "product", "price"} or (account is not None and event.account != account):
+            return ()
+        about = msgspec.json.decode(event.data.object, type=_Object)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Failure(Kind.MALFORMED, "the delivery cannot be read", vendor_detail=str(error)) from error
+    if about.object == "customer":
+        return (Hint(kind="billing_account", native_id=about.id),)
+    if about.object == "product":
+        return (Hint(kind="billing_schedule", native_id=about.id),)
+    if about.object == "price" and about.product is not None:
+        return (Hint(kind="billing_schedule", native_id=about.product),)
+    return ()  # customer.subscription, customer.source and their like
+
+
+def _refused(detail: str) -> Failure:
+    return Failure(Kind.UNAUTHENTICATED, detail, code="invalid_signature")

@@ -1,0 +1,1 @@
+"""The CRM system API: customers, opportunities and contracts."""

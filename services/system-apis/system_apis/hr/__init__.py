@@ -1,0 +1,1 @@
+"""The HR system API: workers, absence and cost rates."""

@@ -1,0 +1,1 @@
+"""The identity system API: accounts at the identity provider."""
