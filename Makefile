@@ -11,8 +11,8 @@ LAUNCHER = .venv/bin/python -m launcher
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-run: ## Set up, start everything, play the demo firm's day, stay up until Ctrl-C (ONCE=1: end after the day)
-	$(BOOTSTRAP) && exec $(LAUNCHER) run $(if $(ONCE),--once) $(if $(FRESH),--fresh)
+run: ## Set up, start everything, play the demo firm's day, stay up until Ctrl-C (ONCE=1: end after the day; KEEP=1: keep the data)
+	$(BOOTSTRAP) && exec $(LAUNCHER) run $(if $(ONCE),--once) $(if $(KEEP),--keep)
 
 test: ## Set up, run the tests (TESTS="tests/unit -k name": only those)
 	$(BOOTSTRAP) --dev && exec $(LAUNCHER) test $(TESTS)

@@ -70,6 +70,7 @@ async def _disturbed_day(system: RunningSystem) -> Seen:
         await _switch(system, fault)
     for fault in LOST:
         await _switch(system, {"kind": "lose_answer", **fault})
+    await day.hire_the_last(system.told, firm)
     await day.win_everything(system.told, firm)
     await _strike(system)
     await _see_to_the_end(system, firm)

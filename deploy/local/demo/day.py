@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import httpx
@@ -11,7 +12,7 @@ from canonical.work import ExceptionCase, Onboarding
 from demo.checks import ACTIVATED, COUNTRY, Check, judge
 from demo.firm import Deal, Firm, demo_firm
 from demo.platforms import read_all
-from demo.seeds import business_central, salesforce
+from demo.seeds import business_central, salesforce, workday
 from demo.surroundings import Surroundings
 from demo.syncline import Syncline, signed_in
 from servicekit.clock import Clock
@@ -31,6 +32,7 @@ async def play(told: Surroundings, clock: Clock) -> list[Check]:
         people = f"{len(firm.entities)} entities, {len(firm.colleagues)} people"
         _say(f"{firm.name}: {people}, {len(firm.deals)} deals to win.")
         await go_live(told, firm, syncline)
+        await hire_the_last(told, firm)
         await win_everything(told, firm)
         runs = await _until_settled(syncline, len(firm.deals), told.director)
         _tell(runs.values())
@@ -43,13 +45,26 @@ async def play(told: Surroundings, clock: Clock) -> list[Check]:
 
 
 async def seed(told: Surroundings, firm: Firm) -> None:
-    """Tell every platform about the firm; what a platform knows already is told again and stays the same."""
+    """Tell every platform about the firm, all but its newest colleague; what is known already stays the same."""
     headers = {"Sandbox-Control-Key": told.control_key}
     for name, platform in told.platforms.items():
-        records = importlib.import_module(f"demo.seeds.{name}").records(firm)
+        known = replace(firm, colleagues=firm.colleagues[:-1]) if name == "workday" else firm
+        records = importlib.import_module(f"demo.seeds.{name}").records(known)
         async with httpx.AsyncClient(base_url=platform.address, headers=headers, timeout=60) as http:
             for kind, rows in records.items():
                 (await http.post(f"/_sandbox/records/{kind}", json=rows)).raise_for_status()
+
+
+async def hire_the_last(told: Surroundings, firm: Firm) -> None:
+    """HR enters the newest colleague, who has a record in the PSA already: it must be found, not made again."""
+    newest, platform = firm.colleagues[-1], told.platforms["workday"]
+    headers = {"Sandbox-Control-Key": told.control_key}
+    async with httpx.AsyncClient(base_url=platform.address, headers=headers, timeout=30) as http:
+        kinds = (await http.get("/_sandbox/kinds")).raise_for_status().json()
+        if kinds["worker"] < len(firm.colleagues):
+            deed = workday.hire_deed(firm, newest)
+            (await http.post("/_sandbox/actions/hire", json=deed)).raise_for_status()
+            _say(f"HR entered {newest.first_name} {newest.last_name}.")
 
 
 async def go_live(told: Surroundings, firm: Firm, syncline: Syncline) -> None:

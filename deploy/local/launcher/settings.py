@@ -177,7 +177,8 @@ def portal(site: Site, name: str) -> Document:
         "docs": {
             "contracts": str(contracts / "openapi"),
             "events": str(contracts / "asyncapi"),
-            "services": contract_services(site),
+            "services": {**contract_services(site), "billing.v1": site.address("system-billing")},
+            "hooks": {name: "billing.v1" for vendor in VENDORS if vendor.hooks for name in vendor.connections(site)},
         },
     }
 

@@ -19,6 +19,7 @@ from launcher.site import Site
 Document = dict[str, Any]
 
 STRIPE_ACCOUNTS = {"DE": "DE01", "US": "US01", "GB": "GB01"}  # an account per legal entity
+DELIVERING = frozenset({"stripe"})
 ANY_DAY = date(2026, 1, 1)  # the firm's entities are the same on every day
 TENANT = "5f1d3c1e-7a55-4c66-9c4b-2f6f0a7d9b10"  # a made-up Entra tenant
 
@@ -29,6 +30,7 @@ class Vendor(msgspec.Struct, frozen=True, kw_only=True):
     capability: str
     folder: str
     accepts: Callable[[Site], Document]  # the sandbox's configuration
+    hooks: bool  # whether it delivers webhooks, which the edge lets through to its capability
     told: Callable[[Site, str], Document]  # each connection's settings by its name, given the sandbox's address
 
     @property
@@ -133,7 +135,7 @@ def _scim_told(site: Site, address: str) -> Document:
 
 def _vendor(name: str, accepts: Callable[[Site], Document], told: Callable[[Site, str], Document]) -> Vendor:
     capability, folder = name.split(".")
-    return Vendor(capability=capability, folder=folder, accepts=accepts, told=told)
+    return Vendor(capability=capability, folder=folder, hooks=folder in DELIVERING, accepts=accepts, told=told)
 
 
 VENDORS = (

@@ -160,13 +160,20 @@ def _operation(draft: Document, handler: HTTPRouteHandler, types: _Types) -> Doc
         **({"description": description} if description else {}),
         **({"tags": draft["tags"]} if draft.get("tags") else {}),
         **({"deprecated": True} if draft.get("deprecated") else {}),
-        "security": [{"oauth2": sorted(scopes_of(handler) or ())}],
+        **_who_may_call(handler),
         "parameters": [*parameters, *parts.SHARED_PARAMETERS],
     }
     if "requestBody" in draft:
         operation["requestBody"] = _request_body(draft["requestBody"], handler, types)
     operation["responses"] = _responses(draft, handler, types, parameters)
     return operation
+
+
+def _who_may_call(handler: HTTPRouteHandler) -> Document:
+    """The scopes that a caller needs; a hook is called by a vendor without a token, and its signature is checked."""
+    if handler.opt.get("hook"):
+        return {"security": [], "x-hook": True}
+    return {"security": [{"oauth2": sorted(scopes_of(handler) or ())}]}
 
 
 def _parameter(draft: Document) -> Document:

@@ -76,7 +76,7 @@ async def served(app: ASGIApp) -> AsyncIterator[str]:
 @asynccontextmanager
 async def stripe_stage() -> AsyncIterator[Stage]:
     key, secret = "sk_test_german_account_0001", "whsec_of_the_endpoint"
-    account = {"id": "acct_DE01", "key": key, "webhook_secret": secret, "search_lag_s": 60}
+    account = {"id": "acct_DE01", "key": key, "webhook_secret": secret, "search_lag_s": 60, "rate_per_s": 1000}
     config = {"accounts": [account], "webhook_pauses_s": [0.01]}
     context = Context(store=Store(":memory:"), control_key=CONTROL, base_url="http://127.0.0.1", config=config)
     async with served(create_sandbox_app(context)) as url:

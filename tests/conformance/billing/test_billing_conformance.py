@@ -253,6 +253,16 @@ async def test_an_amendment_adds_items_once(stage: Any) -> None:
     assert (Kind.CONFLICT, "schedule_cancelled") == await refused(late)
 
 
+async def test_a_schedule_longer_than_a_page_is_whole(stage: Any) -> None:
+    """A hundred items at once and five more by amendment read back as a hundred and five, in order."""
+    items = tuple(milestone(f"M{n:03}", "1") for n in range(105))
+    made = await drafted(stage.billing, items=items[:100])
+    more = ScheduleAmendment(contract_id=f"ctr_{4:032x}", total=made.total, items=items[100:])
+    await stage.billing.amend_schedule(made.id, more, "amend-0001")
+    found = await stage.billing.schedule(made.id)
+    assert [item.key for item in items] == [item.key for item in found.items]
+
+
 async def test_schedules_are_listed_page_by_page(stage: Any) -> None:
     """Every schedule once, newest first, with its items."""
     made = [await drafted(stage.billing, number=f"P-DE01-{n}") for n in range(5)]

@@ -7,7 +7,6 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -16,7 +15,7 @@ import pytest
 
 from servicekit.app import Service
 from servicekit.auth import Caller
-from servicekit.clock import SettableClock
+from servicekit.clock import SystemClock
 from servicekit.database import driver_url
 from servicekit.limits import Limiter
 from servicekit.migrate import migrate
@@ -53,7 +52,7 @@ class Running:
     api: httpx.AsyncClient
     stage: Any
     service: Service
-    clock: SettableClock
+    clock: SystemClock
     database_url: str
 
     async def rows(self, query: str) -> list[Any]:
@@ -116,7 +115,7 @@ async def here(stage: Any, database_url: str) -> AsyncIterator[Running]:
         cursor_key=Secret("a key of at least thirty-two bytes"),
         connections={"billing-de": connection},
     )
-    clock = SettableClock(datetime.now(UTC))
+    clock = SystemClock()
     service = create_app(settings, clock=clock, verifier=ScopesAreTheToken(), limiter=Limiter(6000, clock=clock))
     transport = httpx.ASGITransport(service, raise_app_exceptions=False)
     headers = {"Authorization": f"Bearer {'+'.join(SCOPES)}"}

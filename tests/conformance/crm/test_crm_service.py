@@ -177,6 +177,7 @@ async def test_a_win_is_one_event_however_often_it_is_told(stage: Stage, crm: Ru
     events = [recorded.event for recorded in await crm.wins(2)]
     deal = await crm.deal("Grid data platform")
     data = msgspec.json.decode(first.data, type=OpportunityWon)
+    assert (first.traceparent or "").startswith("00-")
     assert [event.type for event in events] == ["syncline.opportunity-won.v1"] * 2
     assert (first.subject, first.source, first.legalentity) == (deal["id"], "/system/crm", "DE01")
     assert (data.value.amount, data.won_at.isoformat()) == ("174000.00", deal["won_at"].replace("Z", "+00:00"))

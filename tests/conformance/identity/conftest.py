@@ -40,6 +40,7 @@ class Stage:
     wrong_token: dict[str, Any]  # settings to change for a token that is not accepted
     control: httpx.AsyncClient
     deactivate: Callable[[str], Awaitable[None]]  # the account, in the vendor's own way
+    delete: Callable[[str], Awaitable[None]]
 
     async def fail(self, kind: str, **fault: Any) -> None:
         answer = await self.control.post("/_sandbox/faults", json={"kind": kind, **fault})
@@ -103,9 +104,12 @@ async def scim_stage() -> AsyncIterator[Stage]:
             answer = await control.patch(f"/scim/v2/Users/{native_id}", json=body)
             assert answer.status_code == 200, answer.text
 
+        async def delete(native_id: str) -> None:
+            assert (await control.delete(f"/scim/v2/Users/{native_id}")).status_code == 204
+
         headers = {"Sandbox-Control-Key": CONTROL, "Authorization": "Bearer token"}
         async with httpx.AsyncClient(base_url=url, headers=headers) as control:
-            yield Stage("scim", settings, connect({}), connect, {"token": "stale"}, control, deactivate)
+            yield Stage("scim", settings, connect({}), connect, {"token": "stale"}, control, deactivate, delete)
         for one in connected:
             await one.close()
     store.close()
@@ -133,10 +137,12 @@ def _furnish_scim(store: Store) -> None:
         }
         store.put("users", f"u{n}", body)
 
-    put(1, "Ada", "Brandt", **{ENTERPRISE: {"employeeNumber": "W1"}})
+    numbered: dict[str, Any] = {ENTERPRISE: {"employeeNumber": "W1"}}
+    put(1, "Ada", "Brandt", **numbered)
     put(2, "Ben", "Vogel")
     put(3, "Clara", "Weiss", active=False, externalId="W3")
-    put(4, "Emil", "Otto", **{ENTERPRISE: {"employeeNumber": "W5"}})
+    numbered = {ENTERPRISE: {"employeeNumber": "W5"}}
+    put(4, "Emil", "Otto", **numbered)
     put(5, "Emil", "Ott", externalId="W5")
     put(6, "Dora", "Lenz", address="d.lenz@x.example")
     put(7, "D.", "Lenz", address="d.lenz@x.example")

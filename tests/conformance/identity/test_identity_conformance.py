@@ -113,8 +113,8 @@ async def test_an_outage_heals_by_itself(stage: Any) -> None:
     assert Kind.UNAVAILABLE is failed.value.kind
 
 
-async def test_being_throttled_is_told_with_a_wait(stage: Any) -> None:
-    """One refusal is waited for; what goes on is THROTTLED."""
+async def test_being_throttled_is_waited_for(stage: Any) -> None:
+    """A refusal is waited for as long as the vendor asks, and then the read goes on."""
     await stage.fail("throttle", times=1)
     assert "u1" == (await stage.identity.account("u1")).id
 

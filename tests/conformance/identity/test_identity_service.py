@@ -110,7 +110,7 @@ async def test_accounts_come_in_signed_pages(api: httpx.AsyncClient) -> None:
     """`next` leads on to the end and is good for the same question only."""
     found, cursor = [], None
     while True:
-        params = {**HERE, "limit": 2} | ({"cursor": cursor} if cursor else {})
+        params: dict[str, Any] = {**HERE, "limit": 2} | ({"cursor": cursor} if cursor else {})
         page = (await api.get("/v1/accounts", params=params)).json()
         found += [one["external_ids"][0]["id"] for one in page["items"]]
         if page["next"] is None:
@@ -190,6 +190,18 @@ async def test_an_account_has_one_worker(api: httpx.AsyncClient) -> None:
     assert (409, "already_linked") == (answer.status_code, answer.json()["code"])
     kept = (await matched(api, 1, "W9", "Somebody", None)).json()
     assert ("linked", None) == (kept["result"], kept["matched_by"])
+
+
+async def test_a_deleted_account_binds_nobody(api: httpx.AsyncClient, stage: Any) -> None:
+    """Its worker may be matched anew, to the account that is there now; the old one is not found."""
+    former = (await matched(api, 1, "W1", "Ada Brandt", None)).json()["matched_id"]
+    await stage.delete("u1")
+    assert 404 == (await api.get(f"/v1/accounts/{former}")).status_code
+    assert "unmatched" == (await matched(api, 1, "W1", "Ada Brandt", None)).json()["result"]
+    for _ in range(2):
+        found = (await matched(api, 1, "W3", "Ada Brandt", None)).json()
+        assert "linked" == found["result"]
+        assert former != found["matched_id"]
 
 
 async def test_an_outage_of_the_platform_is_told_as_one(api: httpx.AsyncClient, stage: Any) -> None:

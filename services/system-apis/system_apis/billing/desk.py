@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 
+import msgspec
+
 from canonical.billing import (
     BillingAccount,
     BillingSchedule,
@@ -16,6 +18,14 @@ from system_apis.billing.port import Billing
 from system_apis.connections import Connections
 from system_apis.directory import Directory
 from system_apis.writes import Writes
+
+
+class _Only(msgspec.Struct, frozen=True, kw_only=True):
+    """What a customer has one billing account for."""
+
+    customer_id: str
+    legal_entity_code: str
+    currency: str
 
 
 class Desk:
@@ -35,21 +45,45 @@ class Desk:
         return await self._directory.adopt(found, place.connection)
 
     async def ensure_account(self, connection: str, key: str, new: NewBillingAccount) -> BillingAccount:
-        """The customer's account in the currency, found or created, and linked to the customer from now on."""
+        """The customer's account in the currency, found or created, and linked to the customer from now on.
+
+        Two callers who ask for the same account at the same time, each under a key of its own, get the same one.
+        """
         billing = self._connections.get(connection)
 
         async def found() -> BillingAccount | None:
-            record = await self._standing(billing, connection, new) or await billing.created_account(new, key)
+            record = await self._standing(billing, connection, new)
             return None if record is None else await self._linked(record, new, connection)
 
         async def sent() -> BillingAccount:
-            record = await self._standing(billing, connection, new) or await billing.create_account(new, key)
-            return await self._linked(record, new, connection)
+            return await found() or await self._create_account(billing, connection, new)
+
+        return await self._writes.perform(
+            f"ensure_account {connection}",
+            key,
+            new,
+            settlement=billing.settlements["create_account"],
+            send=sent,
+            found=found,
+            returns=BillingAccount,
+        )
+
+    async def _create_account(self, billing: Billing, connection: str, new: NewBillingAccount) -> BillingAccount:
+        """Claimed by what makes the account the customer's only one. BUSY while another caller creates it."""
+        only = _Only(customer_id=new.customer_id, legal_entity_code=new.legal_entity_code, currency=new.currency)
+        key = f"{only.customer_id}:{only.legal_entity_code}:{only.currency}"
+
+        async def found() -> BillingAccount | None:
+            record = await billing.created_account(new, key)
+            return None if record is None else await self._linked(record, new, connection)
+
+        async def sent() -> BillingAccount:
+            return await self._linked(await billing.create_account(new, key), new, connection)
 
         return await self._writes.perform(
             f"create_account {connection}",
             key,
-            new,
+            only,
             settlement=billing.settlements["create_account"],
             send=sent,
             found=found,

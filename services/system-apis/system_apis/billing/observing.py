@@ -12,7 +12,11 @@ from system_apis.observing import Fields, Observer, Transition
 
 
 class BillingWatch:
-    """Shows one connection's records to the observer."""
+    """Shows one connection's records to the observer.
+
+    Deliveries come together and in any order, and platforms tell a change by the second or not at all: the moment at
+    which a reading began says which of two is the newer one.
+    """
 
     def __init__(
         self, connection: str, billing: Billing, directory: Directory, observer: Observer, clock: Clock
@@ -35,11 +39,12 @@ class BillingWatch:
                 raise
 
     async def _observe_schedule(self, native_id: str) -> None:
+        read_at = self._clock.now()
         found = await self._directory.adopt(await self._billing.schedule(native_id), self._connection)
         await self._observer.observe(
             connection=self._connection,
             canonical_id=found.id,
-            version=found.updated_at,
+            version=read_at,
             fields={
                 "status": found.status,
                 "total": found.total.amount,
@@ -50,7 +55,6 @@ class BillingWatch:
         )
 
     async def _observe_account(self, native_id: str) -> None:
-        """An account has no moment of change of its own: the moment of reading stands for it."""
         read_at = self._clock.now()
         found = await self._directory.adopt(await self._billing.account(native_id), self._connection)
         await self._observer.observe(

@@ -164,7 +164,7 @@ async def test_poll_and_feed_make_one_event(watched: Watched) -> None:
     assert [entry.event.type for entry in found] == ["syncline.opportunity-won.v1"] * 2  # the poll knows a second deal
     assert (found[0].event.subject, found[0].event.legalentity) == (first.opportunity_id, "DE01")
     assert (first.customer_id[:4], (first.contract_id or "")[:4], first.kind) == ("cus_", "ctr_", "new")
-    assert found[0].event.traceparent
+    assert (found[0].event.correlationid or "").startswith("cor_")
 
 
 @pytest.mark.parametrize("kind", [Kind.MISSING, Kind.UNAVAILABLE, Kind.INVALID])

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from system_apis.crm.salesforce.sandbox.soql import Both, Compare, Either, Negat
 @pytest.fixture
 def records() -> Records:
     records = Records(Store(":memory:"), schema(multi_currency=True), VendorClock())
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"Name": "Alpha", "AccountNumber": "1", "SystemModstamp": "2026-11-01T08:00:00.000+0000"},
         {"Name": "beta", "AccountNumber": None, "SystemModstamp": "2026-11-01T08:00:00.000+0000"},
         {"Name": "50% off_now", "AccountNumber": "3", "SystemModstamp": "2026-11-02T08:00:00.000+0000"},

@@ -9,9 +9,10 @@ import pytest
 from canonical.people import IdentityAccount
 from system_apis.identity.scim.mapping import email, full_name, has_address, to_account, worker_number
 from system_apis.identity.scim.records import ENTERPRISE_URN, ListRecord, UserRecord
+from system_apis.identity.scim.settings import NumberField
 
 NOW = datetime(2026, 11, 23, 9, 15, tzinfo=UTC)
-BOTH = ("employeeNumber", "externalId")
+BOTH: tuple[NumberField, ...] = ("employeeNumber", "externalId")
 
 
 def user(**body: Any) -> UserRecord:

@@ -100,21 +100,16 @@ def _drawn_up(call: Call) -> tuple[Record, Record]:
 def _new_note(call: Call, invoice: Record, lines: list[Record]) -> Record:
     account, given = call.account, call.given
     number = len(account.find("credit_note", lambda note: note["invoice"] == invoice["id"])) + 1
-    subtotal, tax = _sums(lines)
-    total, paid = subtotal + tax, invoice["status"] == "paid"
     note_id = account.new_id("cn", 24)
     listed_lines = {"object": "list", "data": lines, "has_more": False, "url": f"/v1/credit_notes/{note_id}/lines"}
     return {
         "id": note_id,
         "object": "credit_note",
-        "amount": total,
-        "amount_shipping": 0,
+        **_amounts(lines, paid=invoice["status"] == "paid"),
         "created": account.now(),
         "currency": invoice["currency"],
         "customer": invoice["customer"],
         "customer_balance_transaction": None,
-        "discount_amount": 0,
-        "discount_amounts": [],
         "effective_at": account.now(),
         "invoice": invoice["id"],
         "lines": listed_lines,
@@ -124,20 +119,32 @@ def _new_note(call: Call, invoice: Record, lines: list[Record]) -> Record:
         "number": f"{invoice['number']}-CN-{number:02d}",
         "out_of_band_amount": given.get("out_of_band_amount"),
         "pdf": f"https://pay.stripe.com/credit_notes/{account.id}/{note_id}/pdf",
-        "post_payment_amount": total if paid else 0,
-        "pre_payment_amount": 0 if paid else total,
-        "pretax_credit_amounts": [],
         "reason": given.get("reason"),
         "refunds": [],
         "shipping_cost": None,
         "status": "issued",
+        "voided_at": None,
+    }
+
+
+def _amounts(lines: list[Record], *, paid: bool) -> Body:
+    """What the lines add up to; a credit on a paid invoice comes after payment."""
+    subtotal, tax = _sums(lines)
+    total = subtotal + tax
+    return {
+        "amount": total,
+        "amount_shipping": 0,
+        "discount_amount": 0,
+        "discount_amounts": [],
+        "post_payment_amount": total if paid else 0,
+        "pre_payment_amount": 0 if paid else total,
+        "pretax_credit_amounts": [],
         "subtotal": subtotal,
         "subtotal_excluding_tax": subtotal,
         "total": total,
-        "total_excluding_tax": total - tax,
+        "total_excluding_tax": subtotal,
         "total_taxes": [tax for line in lines for tax in line["taxes"]],
         "type": "post_payment" if paid else "pre_payment",
-        "voided_at": None,
     }
 
 
