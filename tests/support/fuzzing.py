@@ -100,7 +100,7 @@ async def fuzz(system: RunningSystem, examples: int, seed: int) -> tuple[ApiResu
 
 
 async def _fuzz_one(system: RunningSystem, file: Path, examples: int, seed: int) -> ApiResult:
-    contract = yaml.safe_load(file.read_text("utf-8"))
+    contract = yaml.safe_load(await asyncio.to_thread(file.read_text, "utf-8"))
     layer, name = file.parent.name, file.name.split(".")[0]
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"

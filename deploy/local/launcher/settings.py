@@ -177,8 +177,7 @@ def portal(site: Site, name: str) -> Document:
         "docs": {
             "contracts": str(contracts / "openapi"),
             "events": str(contracts / "asyncapi"),
-            "services": {**contract_services(site), "billing.v1": site.address("system-billing")},
-            "hooks": {name: "billing.v1" for vendor in VENDORS if vendor.hooks for name in vendor.connections(site)},
+            "services": contract_services(site),
         },
     }
 
@@ -239,7 +238,8 @@ def edge(site: Site, _name: str) -> Document:
             "admin": site.address(EDGE_ADMIN).removeprefix("http://"),
             "portal": site.address(PORTAL),
             "issuer": issuer(site),
-            "services": contract_services(site),
+            "services": {**contract_services(site), "billing.v1": site.address("system-billing")},
+            "hooks": {name: "billing.v1" for vendor in VENDORS if vendor.hooks for name in vendor.connections(site)},
         },
     }
 

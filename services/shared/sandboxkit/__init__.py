@@ -1,1 +1,1 @@
-"""What every vendor sandbox stands on: a store, faults, a journal of writes, a control door. Imports nothing of ours."""
+"""What every vendor sandbox stands on: store, faults, journal of writes, control door. Imports nothing of ours."""

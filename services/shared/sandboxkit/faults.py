@@ -17,7 +17,7 @@ class Fault:
     outage: the vendor's own 5xx, no effect. drop: the connection closes, no effect. latency: `seconds` pass first.
     throttle: the vendor's own 429. expire_token: the vendor's own 401 for a stale token. hold_before and hold_after:
     the request waits, before or after its effect, until it is released. lose_answer: the effect happens, then the
-    connection closes. `times` counts down; none means until it is removed. `skip` lets that many matching requests pass.
+    connection closes. `times` counts down; none means until it is removed. `skip` lets so many matching requests pass.
     """
 
     kind: FaultKind

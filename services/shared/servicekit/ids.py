@@ -1,4 +1,4 @@
-"""Canonical ids: a prefix that names the kind and a UUIDv7 (RFC 9562), so that ids sort by the time they were minted."""
+"""Canonical ids: a prefix that names the kind and a UUIDv7 (RFC 9562), so that ids sort by the time of minting."""
 
 from __future__ import annotations
 
