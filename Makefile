@@ -20,6 +20,18 @@ test: ## Set up, run the tests (TESTS="tests/unit -k name": only those)
 check: ## Set up, then format, lint, types, layers, contracts, known vulnerabilities
 	$(BOOTSTRAP) --dev && exec $(LAUNCHER) check
 
+contracts: ## Set up, then write the contract files anew from the code; people review the difference
+	$(BOOTSTRAP) --dev && exec $(LAUNCHER) contracts
+
+faults: ## Set up, then crash, cut off and lose answers on purpose, and see that nothing is lost or doubled
+	$(BOOTSTRAP) --dev && exec $(LAUNCHER) faults
+
+fuzz: ## Set up, then drive every API from its contract (EXAMPLES=50 per operation and phase)
+	$(BOOTSTRAP) --dev && exec $(LAUNCHER) fuzz $(EXAMPLES)
+
+bench: ## Set up, then measure the house's parts side by side with bare ones
+	$(BOOTSTRAP) --dev && exec $(LAUNCHER) bench
+
 lock: ## Pin every dependency anew, with hashes (UPGRADE=1: to the newest that pyproject.toml allows)
 	$(BOOTSTRAP) --dev --lock $(if $(UPGRADE),--upgrade)
 
@@ -27,4 +39,4 @@ clean: ## Remove the environment, all data of this copy and the tools' caches
 	@test ! -x .venv/bin/python || .venv/bin/python -m launcher clean
 	@rm -rf .venv .syncline .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 
-.PHONY: help run test check lock clean
+.PHONY: help run test check contracts faults fuzz bench lock clean

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from end_state import lost_and_doubled
+from fault_cases import Case
 from running_system import RunningSystem, running_system, until
 
 from canonical.work import Onboarding
@@ -30,11 +31,13 @@ HELD: tuple[Mapping[str, Any], ...] = (
     {"vendor": "business_central", "kind": "hold_after", "method": "POST", "path": r"/customers$"},
 )
 # Each vendor loses one answer: a write's where it takes writes, a read's where it does not.
-LOST: tuple[Mapping[str, Any], ...] = (
+LOST_WRITES: tuple[Mapping[str, Any], ...] = (
     {"vendor": "kantata", "method": "POST", "path": r"/stories(\.json)?$"},
     {"vendor": "stripe", "method": "POST", "path": r"/v1/customers$"},
     {"vendor": "business_central", "method": "POST", "path": r"/projectCards$", "skip": 3},
-    {"vendor": "salesforce", "method": "GET", "path": "/query"},
+)
+LOST_READS: tuple[Mapping[str, Any], ...] = (
+    {"vendor": "salesforce", "method": "GET", "path": "/services/data"},
     {"vendor": "workday", "method": "GET", "path": "."},
     {"vendor": "scim", "method": "GET", "path": "/Users"},
 )
@@ -51,16 +54,17 @@ async def undisturbed() -> Seen:
             return await read_all(system.told, demo_firm(SystemClock().now().date()))
 
 
-async def test_a_killed_process_a_flushed_queue_and_lost_answers_change_nothing(undisturbed: Seen) -> None:
+async def test_a_killed_process_a_flushed_queue_and_lost_answers_change_nothing(undisturbed: Seen, case: Case) -> None:
     """Kill -9 at held writes, an empty Valkey, an answer lost by each vendor: the day ends as it would have."""
     with tempfile.TemporaryDirectory(prefix="sl") as folder:
         async with running_system(Path(folder)) as system:
-            disturbed = await _disturbed_day(system)
+            disturbed = await _disturbed_day(system, case)
     lost, doubled = lost_and_doubled(undisturbed, disturbed)
+    case.ended(lost, doubled)
     assert ([], []) == (lost, doubled)
 
 
-async def _disturbed_day(system: RunningSystem) -> Seen:
+async def _disturbed_day(system: RunningSystem, case: Case) -> Seen:
     """Win everything, strike while writes are held, let go, and see the day to its end."""
     firm = demo_firm(SystemClock().now().date())
     await day.seed(system.told, firm)
@@ -68,13 +72,20 @@ async def _disturbed_day(system: RunningSystem) -> Seen:
         await day.go_live(system.told, firm, syncline)
     for fault in HELD:
         await _switch(system, fault)
-    for fault in LOST:
-        await _switch(system, {"kind": "lose_answer", **fault})
+    for fault in LOST_WRITES:
+        await _lose(system, fault, case)
     await day.hire_the_last(system.told, firm)
     await day.win_everything(system.told, firm)
-    await _strike(system)
+    for fault in LOST_READS:  # not before: the firm's own people read there too
+        await _lose(system, fault, case)
+    await _strike(system, case)
     await _see_to_the_end(system, firm)
     return await read_all(system.told, firm)
+
+
+async def _lose(system: RunningSystem, fault: Mapping[str, Any], case: Case) -> None:
+    await _switch(system, {"kind": "lose_answer", **fault})
+    case.struck(f"{fault['vendor']} loses the answer of {fault['method']} {fault['path']}")
 
 
 async def _switch(system: RunningSystem, fault: Mapping[str, Any]) -> None:
@@ -82,7 +93,7 @@ async def _switch(system: RunningSystem, fault: Mapping[str, Any]) -> None:
     await system.control(fault["vendor"], "POST", "faults", json=told)
 
 
-async def _strike(system: RunningSystem) -> None:
+async def _strike(system: RunningSystem, case: Case) -> None:
     """Kill the process API each time that further writes are held, throw Valkey's data away, and let go of them."""
     seen = 0
     while seen < len(HELD):
@@ -95,6 +106,7 @@ async def _strike(system: RunningSystem) -> None:
         found = await until(any_held, f"a held write, {seen} of {len(HELD)} seen")
         system.kill("process-project-onboarding")
         await system.flush_valkey()
+        case.struck(f"process API killed and Valkey emptied, writes held at {', '.join(vendor for vendor, _ in found)}")
         for vendor, held_id in found:
             await system.control(vendor, "POST", f"held/{held_id}/release")
         seen += len(found)

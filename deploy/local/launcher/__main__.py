@@ -1,11 +1,11 @@
-"""`python -m launcher run | test | check | clean`: what the targets of the Makefile call."""
+"""`python -m launcher run | test | check | ...`: what the targets of the Makefile call."""
 
 import argparse
 import asyncio
 import sys
 from pathlib import Path
 
-from launcher import clean, gates, run
+from launcher import clean, gates, run, tools
 from launcher.problem import LaunchError, from_system
 
 CLONE = Path(__file__).resolve().parents[3]
@@ -15,13 +15,7 @@ def main(arguments: list[str]) -> int:
     """Returns the exit code; a problem is told in one sentence."""
     asked = _parser().parse_args(arguments)
     try:
-        if asked.command == "run":
-            return asyncio.run(run.run(CLONE, once=asked.once, keep=asked.keep))
-        if asked.command == "check":
-            return asyncio.run(gates.check(CLONE))
-        if asked.command == "clean":
-            return clean.clean(CLONE)
-        return asyncio.run(gates.suite(CLONE, asked.command, asked.pytest))
+        return clean.clean(CLONE) if asked.command == "clean" else asyncio.run(_work(asked))
     except LaunchError as error:
         print(error.told(), file=sys.stderr)
     except OSError as error:
@@ -29,6 +23,16 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return run.INTERRUPTED
     return 1
+
+
+async def _work(asked: argparse.Namespace) -> int:
+    if asked.command == "run":
+        return await run.run(CLONE, once=asked.once, keep=asked.keep)
+    if asked.command == "check":
+        return await gates.check(CLONE)
+    if asked.command == "test":
+        return await gates.suite(CLONE, asked.command, asked.pytest)
+    return await tools.run(CLONE, asked.command, asked.arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -41,6 +45,9 @@ def _parser() -> argparse.ArgumentParser:
     testing.add_argument("pytest", nargs=argparse.REMAINDER, help="arguments for pytest")
     commands.add_parser("check", help="format, lint, types, layers, contracts, known vulnerabilities")
     commands.add_parser("clean", help="remove the data of this copy")
+    for name in tools.TOOLS:
+        tool = commands.add_parser(name, help=f"run the tests' program of `make {name}`")
+        tool.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments for the program")
     return whole
 
 

@@ -1,7 +1,8 @@
 """Serves sandboxes over real sockets, a port each, in one process. Its connections can be dropped without an answer."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -19,7 +20,9 @@ class DroppableConnection(HttpToolsProtocol):
 class _QuietServer(uvicorn.Server):
     """A server whose signals are the process's business, not its own."""
 
-    def install_signal_handlers(self) -> None: ...
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 async def serve(apps: Mapping[int, ASGIApp], host: str = "127.0.0.1") -> None:

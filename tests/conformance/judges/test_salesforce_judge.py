@@ -149,8 +149,7 @@ def private_pem() -> str:
     return KEY.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption).decode()
 
 
-@in_thread
-def test_sessions_are_opened_by_client_credentials_and_by_jwt(judge: Judge) -> None:
+async def test_sessions_are_opened_by_client_credentials_and_by_jwt(judge: Judge) -> None:
     """Both server-to-server flows give a session that can query; the JWT's expiry comes as a text."""
 
     def use() -> list[int]:
@@ -181,7 +180,8 @@ async def test_strangers_get_no_session(judge: Judge, credentials: dict[str, str
     assert await asyncio.to_thread(use) == code
 
 
-async def test_a_record_is_created_read_changed_and_deleted(judge: Judge) -> None:
+@in_thread
+def test_a_record_is_created_read_changed_and_deleted(judge: Judge) -> None:
     """What is written can be read back by id, by query and by external id; a deleted record is in queryAll alone."""
     sf = judge.connected()
     made = sf.Account.create({"Name": "O'Neil & Söhne", "ERP_Id__c": "C-100", "BillingCountryCode": "DE"})
@@ -198,13 +198,10 @@ async def test_a_record_is_created_read_changed_and_deleted(judge: Judge) -> Non
         sf.Account.get(made["id"])
     assert told(gone)[0]["errorCode"] == "ENTITY_IS_DELETED"
 
-await asyncio.to_thread(use)
 
-
-async def test_an_upsert_makes_or_changes_the_record_of_that_key(judge: Judge) -> None:
-"""201 when made, 200 when changed, 204 in old versions, 300 when several records have the key."""
-
-def use() -> None:
+@in_thread
+def test_an_upsert_makes_or_changes_the_record_of_that_key(judge: Judge) -> None:
+    """201 when made, 200 when changed, 204 in old versions, 300 when several records have the key."""
     sf = judge.connected()
     assert sf.Account.upsert("ERP_Id__c/C-7", {"Name": "First"}) == 201
     assert sf.Account.upsert("ERP_Id__c/C-7", {"Name": "Second"}) == 200
@@ -215,13 +212,10 @@ def use() -> None:
     with pytest.raises(SalesforceMoreThanOneRecord):
         sf.Account.upsert("ERP_Id__c/C-7", {"Name": "Fourth"})
 
-await asyncio.to_thread(use)
 
-
-async def test_long_results_come_in_pages(judge: Judge) -> None:
-"""The nextRecordsUrl leads through all rows, in order, each once; a made-up locator is refused."""
-
-def use() -> None:
+@in_thread
+def test_long_results_come_in_pages(judge: Judge) -> None:
+    """The nextRecordsUrl leads through all rows, in order, each once; a made-up locator is refused."""
     sf = judge.connected()
     rows = [{"attributes": {"type": "Product2"}, "Name": f"P{n:03d}"} for n in range(450)]
     for start in range(0, 450, 150):
@@ -236,13 +230,10 @@ def use() -> None:
         sf.query_more("01g000000000000AAA-200")
     assert told(refused)[0]["errorCode"] == "INVALID_QUERY_LOCATOR"
 
-await asyncio.to_thread(use)
 
-
-async def test_parents_and_children_come_nested(judge: Judge) -> None:
-"""A parent is an object or null, children are a result of their own or null."""
-
-def use() -> None:
+@in_thread
+def test_parents_and_children_come_nested(judge: Judge) -> None:
+    """A parent is an object or null, children are a result of their own or null."""
     sf = judge.connected()
     account = sf.Account.create({"Name": "Alpenstrom"})["id"]
     deal = {"Name": "Grid", "StageName": "Proposal", "CloseDate": "2026-12-31"}
@@ -253,19 +244,14 @@ def use() -> None:
         ("Grid", "Alpenstrom"),
         ("Orphan", None),
     ]
-    nested = sf.query(
-        "SELECT Name, (SELECT Name, Amount FROM Opportunities), (SELECT Id FROM Contracts) FROM Account"
-    )
+    nested = sf.query("SELECT Name, (SELECT Name, Amount FROM Opportunities), (SELECT Id FROM Contracts) FROM Account")
     assert nested["records"][0]["Opportunities"]["records"][0]["Name"] == "Grid"
     assert nested["records"][0]["Contracts"] is None
 
-await asyncio.to_thread(use)
 
-
-async def test_winning_a_deal_sets_what_salesforce_sets(judge: Judge) -> None:
-"""A won stage sets IsWon, IsClosed and Probability and writes the stage history."""
-
-def use() -> None:
+@in_thread
+def test_winning_a_deal_sets_what_salesforce_sets(judge: Judge) -> None:
+    """A won stage sets IsWon, IsClosed and Probability and writes the stage history."""
     sf = judge.connected()
     deal = sf.Opportunity.create({"Name": "Grid", "StageName": "Negotiation", "CloseDate": "2026-12-31"})["id"]
     before = sf.Opportunity.get(deal)
@@ -277,66 +263,60 @@ def use() -> None:
     history = sf.query(f"SELECT StageName FROM OpportunityHistory WHERE OpportunityId = '{deal}' ORDER BY Id")
     assert [row["StageName"] for row in history["records"]] == ["Negotiation", "Closed Won"]
 
-await asyncio.to_thread(use)
 
-
+@in_thread
 @pytest.mark.parametrize(
-("body", "code"),
-[
-    ({"StageName": "Proposal"}, "REQUIRED_FIELD_MISSING"),
-    ({"Name": "x", "StageName": "Hoping", "CloseDate": "2026-12-31"}, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"),
-    ({"Name": "x", "StageName": "Proposal", "CloseDate": "soon"}, "JSON_PARSER_ERROR"),
-    ({"Name": "x", "StageName": "Proposal", "CloseDate": "2026-12-31", "Colour": 1}, "INVALID_FIELD"),
-    (
-        {"Name": "x", "StageName": "Proposal", "CloseDate": "2026-12-31", "IsWon": True},
-        "INVALID_FIELD_FOR_INSERT_UPDATE",
-    ),
-    (
-        {"Name": "x", "StageName": "Proposal", "CloseDate": "2026-12-31", "AccountId": "001SL0000000999AAA"},
-        "INVALID_CROSS_REFERENCE_KEY",
-    ),
-],
+    ("body", "code"),
+    [
+        ({"StageName": "Proposal"}, "REQUIRED_FIELD_MISSING"),
+        ({"Name": "x", "StageName": "Hoping", "CloseDate": "2026-12-31"}, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"),
+        ({"Name": "x", "StageName": "Proposal", "CloseDate": "soon"}, "JSON_PARSER_ERROR"),
+        ({"Name": "x", "StageName": "Proposal", "CloseDate": "2026-12-31", "Colour": 1}, "INVALID_FIELD"),
+        (
+            {"Name": "x", "StageName": "Proposal", "CloseDate": "2026-12-31", "IsWon": True},
+            "INVALID_FIELD_FOR_INSERT_UPDATE",
+        ),
+        (
+            {"Name": "x", "StageName": "Proposal", "CloseDate": "2026-12-31", "AccountId": "001SL0000000999AAA"},
+            "INVALID_CROSS_REFERENCE_KEY",
+        ),
+    ],
 )
-async def test_a_wrong_record_is_refused_by_name(judge: Judge, body: dict[str, Any], code: str) -> None:
-"""Each mistake in a new record has Salesforce's own error code, and nothing is kept."""
-
-def use() -> None:
+def test_a_wrong_record_is_refused_by_name(judge: Judge, body: dict[str, Any], code: str) -> None:
+    """Each mistake in a new record has Salesforce's own error code, and nothing is kept."""
     sf = judge.connected()
     with pytest.raises(SalesforceMalformedRequest) as refused:
         sf.Opportunity.create(body)
     assert told(refused)[0]["errorCode"] == code
     assert sf.query("SELECT COUNT() FROM Opportunity")["totalSize"] == 0
 
-await asyncio.to_thread(use)
-
 
 @pytest.mark.parametrize(
-("soql", "code"),
-[
-    ("SELECT Id FROM", "MALFORMED_QUERY"),
-    ("SELECT Id FROM Account WHERE Name = 'a' AND Name = 'b' OR Name = 'c'", "MALFORMED_QUERY"),
-    ("SELECT Colour FROM Account", "INVALID_FIELD"),
-    ("SELECT Id, Id FROM Account", "INVALID_FIELD"),
-    ("SELECT Id FROM Account WHERE SystemModstamp > '2026-01-01T00:00:00Z'", "INVALID_FIELD"),
-    ("SELECT Id FROM Colour", "INVALID_TYPE"),
-    ("SELECT Id FROM Account WHERE Id = 'nobody'", "INVALID_QUERY_FILTER_OPERATOR"),
-],
+    ("soql", "code"),
+    [
+        ("SELECT Id FROM", "MALFORMED_QUERY"),
+        ("SELECT Id FROM Account WHERE Name = 'a' AND Name = 'b' OR Name = 'c'", "MALFORMED_QUERY"),
+        ("SELECT Colour FROM Account", "INVALID_FIELD"),
+        ("SELECT Id, Id FROM Account", "INVALID_FIELD"),
+        ("SELECT Id FROM Account WHERE SystemModstamp > '2026-01-01T00:00:00Z'", "INVALID_FIELD"),
+        ("SELECT Id FROM Colour", "INVALID_TYPE"),
+        ("SELECT Id FROM Account WHERE Id = 'nobody'", "INVALID_QUERY_FILTER_OPERATOR"),
+    ],
 )
 async def test_a_wrong_query_is_refused_by_name(judge: Judge, soql: str, code: str) -> None:
-"""Each mistake in a query has Salesforce's own error code."""
+    """Each mistake in a query has Salesforce's own error code."""
 
-def use() -> Any:
-    with pytest.raises(SalesforceMalformedRequest) as refused:
-        judge.connected().query(soql)
-    return told(refused)[0]["errorCode"]
+    def use() -> Any:
+        with pytest.raises(SalesforceMalformedRequest) as refused:
+            judge.connected().query(soql)
+        return told(refused)[0]["errorCode"]
 
-assert await asyncio.to_thread(use) == code
+    assert await asyncio.to_thread(use) == code
 
 
-async def test_objects_describe_themselves(judge: Judge) -> None:
-"""The list of objects, and an object's fields with type, external id and relationship."""
-
-def use() -> None:
+@in_thread
+def test_objects_describe_themselves(judge: Judge) -> None:
+    """The list of objects, and an object's fields with type, external id and relationship."""
     sf = judge.connected()
     assert "Billing_Milestone__c" in [known["name"] for known in (sf.describe() or {})["sobjects"]]
     fields = {field["name"]: field for field in sf.Contract.describe()["fields"]}
@@ -344,13 +324,10 @@ def use() -> None:
     assert fields["Amends_Contract__c"]["referenceTo"] == ["Contract"]
     assert fields["Deal_Key__c"]["externalId"] is True
 
-await asyncio.to_thread(use)
 
-
-async def test_an_expired_session_is_401_and_a_new_one_helps(judge: Judge) -> None:
-"""A session by its id alone cannot be renewed: ExpiredSession; a session by credentials renews itself."""
-
-def use() -> None:
+@in_thread
+def test_an_expired_session_is_401_and_a_new_one_helps(judge: Judge) -> None:
+    """A session by its id alone cannot be renewed: ExpiredSession; a session by credentials renews itself."""
     sf = judge.connected()
     bare: Any = Salesforce(session_id=sf.session_id, instance_url=judge.context.base_url, session=judge.session())
     judge.control("POST", "actions/expire_sessions", {})
@@ -359,13 +336,10 @@ def use() -> None:
     assert told(expired) == [{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}]
     assert sf.query("SELECT Id FROM Account")["totalSize"] == 0
 
-await asyncio.to_thread(use)
 
-
-async def test_limits_are_counted_told_and_kept(judge: Judge) -> None:
-"""Every answer tells the usage; switched to its end the limit is REQUEST_LIMIT_EXCEEDED with 403."""
-
-def use() -> None:
+@in_thread
+def test_limits_are_counted_told_and_kept(judge: Judge) -> None:
+    """Every answer tells the usage; switched to its end the limit is REQUEST_LIMIT_EXCEEDED with 403."""
     sf = judge.connected()
     sf.query("SELECT Id FROM Account")
     assert (sf.api_usage["api-usage"].used, sf.api_usage["api-usage"].total) == (1, 5000)
@@ -376,13 +350,10 @@ def use() -> None:
         sf.query("SELECT Id FROM Account")
     assert told(refused)[0]["errorCode"] == "REQUEST_LIMIT_EXCEEDED"
 
-await asyncio.to_thread(use)
 
-
-async def test_updated_and_deleted_records_are_listed_by_window(judge: Judge) -> None:
-"""Both lists name the records that changed or went between two moments."""
-
-def use() -> None:
+@in_thread
+def test_updated_and_deleted_records_are_listed_by_window(judge: Judge) -> None:
+    """Both lists name the records that changed or went between two moments."""
     sf = judge.connected()
     kept, gone = (sf.Account.create({"Name": name})["id"] for name in ("Kept", "Gone"))
     sf.Account.delete(gone)
@@ -391,13 +362,10 @@ def use() -> None:
     assert sf.Account.updated(start, end)["ids"] == [kept]
     assert [row["id"] for row in sf.Account.deleted(start, end)["deletedRecords"]] == [gone]
 
-await asyncio.to_thread(use)
 
-
-async def test_a_composite_call_is_kept_whole_or_not_at_all(judge: Judge) -> None:
-"""Later calls use earlier ids; with allOrNone one failure undoes all, and the answer is still HTTP 200."""
-
-def use() -> None:
+@in_thread
+def test_a_composite_call_is_kept_whole_or_not_at_all(judge: Judge) -> None:
+    """Later calls use earlier ids; with allOrNone one failure undoes all, and the answer is still HTTP 200."""
     sf = judge.connected()
     deal = {"Name": "D", "StageName": "Proposal", "CloseDate": "2026-12-31", "AccountId": "@{acc.id}"}
     root = "/services/data/v67.0/sobjects"
@@ -414,13 +382,10 @@ def use() -> None:
     assert (bad or {})["compositeResponse"][0]["body"][0]["errorCode"] == "PROCESSING_HALTED"
     assert sf.Account.get_by_custom_id("ERP_Id__c", "C-9")["Name"] == "A"
 
-await asyncio.to_thread(use)
 
-
-async def test_a_collection_tells_a_result_per_row(judge: Judge) -> None:
-"""Without allOrNone the good rows are kept and the bad one says why, by `statusCode`."""
-
-def use() -> None:
+@in_thread
+def test_a_collection_tells_a_result_per_row(judge: Judge) -> None:
+    """Without allOrNone the good rows are kept and the bad one says why, by `statusCode`."""
     sf = judge.connected()
     kind = {"attributes": {"type": "Account"}}
     rows = [kind | {"Name": "Good", "ERP_Id__c": "C-1"}, kind | {"ERP_Id__c": "C-2"}]

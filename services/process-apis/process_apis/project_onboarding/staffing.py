@@ -42,7 +42,7 @@ def choose(
     The proposal is tentative: resource management moves it as they see fit.
     """
     fit = [one for one in candidates if eligible(one.worker, request, legal_entity_code, one.absences)]
-    return min(fit, key=lambda one: (one.worker.id in taken, _spread(seed, one.worker.id)), default=None)
+    return min(fit, key=lambda one: (one.worker.id in taken, _spread(seed, one.worker.employment.number)), default=None)
 
 
 def _employed(worker: Worker, needed: DateRange) -> bool:
@@ -62,5 +62,5 @@ def _until(last: date | None, needed: DateRange) -> bool:
     return last is None or (needed.to_date is not None and needed.to_date <= last)
 
 
-def _spread(seed: str, worker_id: str) -> str:
-    return hashlib.sha256(f"{seed}\n{worker_id}".encode()).hexdigest()
+def _spread(seed: str, worker_number: str) -> str:
+    return hashlib.sha256(f"{seed}\n{worker_number}".encode()).hexdigest()

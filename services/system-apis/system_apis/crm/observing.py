@@ -22,6 +22,8 @@ from system_apis.polling import Poller, Watermarks
 KIND = "opportunity"
 WATCHED = "opportunity watch"  # the watermark that never moves: since when a connection is watched
 PAGE = 200
+REMEMBERED = 2000
+WON_LAST = timedelta(microseconds=1)
 _log = structlog.get_logger(__name__)
 
 
@@ -40,6 +42,7 @@ class OpportunityWatch:
         self._directory = directory
         self._observer = observer
         self._watched_since = watched_since
+        self._shown: dict[str, Opportunity] = {}
 
     async def changed_since(self, moment: datetime) -> AsyncIterator[Opportunity]:
         """Every deal that changed since then, page by page."""
@@ -53,16 +56,25 @@ class OpportunityWatch:
                 return
 
     async def observe(self, native: Opportunity) -> int:
-        """A deal as it was just read; returns how many events that made."""
+        """A deal as it was just read; returns how many events that made.
+
+        Polls overlap: a deal that is still what it was is not shown to the observer again.
+        """
+        if self._shown.get(native.id) == native:
+            return 0
         with continue_from("", name=f"observe {KIND}"):
             deal = await self._directory.adopt(native, self._connection)
-            return await self._observer.observe(
+            made = await self._observer.observe(
                 connection=self._connection,
                 canonical_id=deal.id,
-                version=deal.updated_at,
+                version=_version(deal),
                 fields={"status": deal.status, "won_at": None if deal.won_at is None else deal.won_at.isoformat()},
                 transitions=lambda former: self._transitions(deal, former),
             )
+        if len(self._shown) >= REMEMBERED:
+            self._shown.clear()
+        self._shown[native.id] = native
+        return made
 
     async def look_into(self, hint: Hint) -> int:
         """Read what a hint names, and observe it. What cannot be read now is left to the poll."""
@@ -97,6 +109,15 @@ class OpportunityWatch:
             won_at=deal.won_at,
         )
         return [Transition(event="opportunity-won", data=won, legal_entity_code=deal.legal_entity_code)]
+
+
+def _version(deal: Opportunity) -> datetime:
+    """The moment of its last change; where two readings have the same one, the won reading counts as the later.
+
+    A CRM may keep whole seconds only: a deal that was read open just before its win, and is observed just after it,
+    would otherwise be open again, and the next reading a second win.
+    """
+    return deal.updated_at + WON_LAST if deal.status == "won" else deal.updated_at
 
 
 def _later(won_at: datetime, former: str | None) -> bool:

@@ -19,8 +19,8 @@ from servicekit.upstream import Upstream
 from system_apis.crm.salesforce import mapping
 from system_apis.crm.salesforce.errors import DAILY_WAIT_S, failure_of
 from system_apis.crm.salesforce.feed import ChangeFeed
-from system_apis.crm.salesforce.mapping import Record
 from system_apis.crm.salesforce.quota import Quota
+from system_apis.crm.salesforce.rows import Columns, Record
 from system_apis.crm.salesforce.session import Session
 from system_apis.crm.salesforce.settings import Settings
 from system_apis.listing import Hint, Listing
@@ -135,9 +135,7 @@ class Connector:
             self._won_stages = frozenset(names | {stage})
         return self._won_stages
 
-    async def _one(
-        self, source: str, native_id: str, columns: mapping.Columns, children: list[str] | None = None
-    ) -> Record:
+    async def _one(self, source: str, native_id: str, columns: Columns, children: list[str] | None = None) -> Record:
         asked = ", ".join([*mapping.asked(columns, self._settings), *(children or [])])
         found = await self._all(f"SELECT {asked} FROM {source} WHERE Id = {quoted(native_id)}")
         if not found:
@@ -187,7 +185,7 @@ def quoted(text: str) -> str:
     return f"'{escaped}'"
 
 
-def _subquery(relationship: str, columns: mapping.Columns, order: str) -> str:
+def _subquery(relationship: str, columns: Columns, order: str) -> str:
     return f"(SELECT {', '.join(columns.values())} FROM {relationship} ORDER BY {order})"
 
 
