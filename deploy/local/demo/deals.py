@@ -76,10 +76,17 @@ def deals(today: date) -> tuple[Deal, ...]:
         tax_treatment="standard",
         roles=(),
     )
-    german = _german(new, start, end)
-    american = _american(replace(new, entity="US01", cost_centre="CC-U10", currency="USD"), end)
-    british = _british(replace(new, entity="GB01", cost_centre="CC-G10", currency="GBP"), start, end)
-    return (*german, *american, *british)
+    american = replace(new, entity="US01", cost_centre="CC-U10", currency="USD")
+    british = replace(new, entity="GB01", cost_centre="CC-G10", currency="GBP")
+    return (
+        *_german(new, start, end),
+        *_abroad(new, start, end),
+        *_refused(new),
+        *_american(american),
+        *_retained(american),
+        *_british(british),
+        *_by_result(british, start, end),
+    )
 
 
 def _german(new: Deal, start: date, end: date) -> tuple[Deal, ...]:
@@ -110,6 +117,12 @@ def _german(new: Deal, start: date, end: date) -> tuple[Deal, ...]:
             ),
             roles=(_role("R1", "Consultant", "change-management", 400, 150),),
         ),
+    )
+
+
+def _abroad(new: Deal, start: date, end: date) -> tuple[Deal, ...]:
+    """A fixed fee with an advance, for a customer in France."""
+    return (
         replace(
             new,
             key="D03",
@@ -122,6 +135,12 @@ def _german(new: Deal, start: date, end: date) -> tuple[Deal, ...]:
             milestones=(_milestone("M1", "Advance", 30000, start), _milestone("M2", "Completion", 70000, end)),
             roles=(_role("R1", "Senior Consultant", "erp-finance", 500, 160),),
         ),
+    )
+
+
+def _refused(new: Deal) -> tuple[Deal, ...]:
+    """One whose customer has no valid tax id, and one that is refused until its cost centre exists."""
+    return (
         replace(
             new,
             key="D04",
@@ -130,7 +149,7 @@ def _german(new: Deal, start: date, end: date) -> tuple[Deal, ...]:
             tax_treatment="reverse_charge",
             amount=Decimal(58000),
             roles=(_role("R1", "Consultant", "change-management", 400, 145),),
-        ),  # refused: the tax id is not valid
+        ),
         replace(
             new,
             key="D05",
@@ -139,11 +158,12 @@ def _german(new: Deal, start: date, end: date) -> tuple[Deal, ...]:
             cost_centre="CC-D77",
             amount=Decimal(87000),
             roles=(_role("R1", "Engineer", "python", 600, 145),),
-        ),  # refused until the cost centre exists
+        ),
     )
 
 
-def _american(new: Deal, end: date) -> tuple[Deal, ...]:
+def _american(new: Deal) -> tuple[Deal, ...]:
+    """By the hour, one with a cap and one that asks for a skill nobody has; and one without services."""
     return (
         replace(
             new,
@@ -158,6 +178,27 @@ def _american(new: Deal, end: date) -> tuple[Deal, ...]:
         ),
         replace(
             new,
+            key="D08",
+            name="Robot fleet cloud",
+            client="C2007",
+            cost_centre="CC-U20",
+            amount=Decimal(240000),
+            roles=(
+                _role("R1", "Senior Engineer", "cloud-architecture", 600, 240),
+                _role("R2", "Engineer", "quantum-computing", 400, 240),
+            ),
+        ),
+        replace(
+            new, key="D09", name="Licence resale", client="C2005", kind="no_services", amount=Decimal(15000), roles=()
+        ),
+    )
+
+
+def _retained(new: Deal) -> tuple[Deal, ...]:
+    """Paid by the month: hours in advance, and availability."""
+    return (
+        replace(
+            new,
             key="D07",
             name="Advisory retainer",
             client="C2006",
@@ -170,21 +211,6 @@ def _american(new: Deal, end: date) -> tuple[Deal, ...]:
         ),
         replace(
             new,
-            key="D08",
-            name="Robot fleet cloud",
-            client="C2007",
-            cost_centre="CC-U20",
-            amount=Decimal(240000),
-            roles=(
-                _role("R1", "Senior Engineer", "cloud-architecture", 600, 240),
-                _role("R2", "Engineer", "quantum-computing", 400, 240),
-            ),
-        ),  # a skill nobody has
-        replace(
-            new, key="D09", name="Licence resale", client="C2005", kind="no_services", amount=Decimal(15000), roles=()
-        ),
-        replace(
-            new,
             key="D10",
             name="Support desk",
             client="C2006",
@@ -194,12 +220,12 @@ def _american(new: Deal, end: date) -> tuple[Deal, ...]:
             retainer_amount=Decimal(6000),
             tax_treatment="exempt",
             roles=(_role("R1", "Consultant", "project-management", 240, 150),),
-            end_date=end,
         ),
     )
 
 
-def _british(new: Deal, start: date, end: date) -> tuple[Deal, ...]:
+def _british(new: Deal) -> tuple[Deal, ...]:
+    """By the hour, and the extension of a running project."""
     return (
         replace(
             new,
@@ -221,6 +247,12 @@ def _british(new: Deal, start: date, end: date) -> tuple[Deal, ...]:
             amount=Decimal(48000),
             roles=(_role("R1", "Engineer", "python", 300, 160),),
         ),
+    )
+
+
+def _by_result(new: Deal, start: date, end: date) -> tuple[Deal, ...]:
+    """Paid by result, one of them in a currency that is not the entity's own."""
+    return (
         replace(
             new,
             key="D13",

@@ -130,13 +130,7 @@ def create_service(
     checked = verifier or Verifier(settings.issuer, settings.audience, clock=clock)
     limits = limiter or _limiter(settings, clock)
     rules = Rules(checked, limits)
-    provided = {name: _provider(value) for name, value in (dependencies or {}).items()}
-    provided |= {name: Provide(_from_state(name), sync_to_thread=False) for name in opened}
-    provided |= {
-        "caller": Provide(caller_of, sync_to_thread=False),
-        "clock": _provider(clock),
-        "health": Provide(_from_state("health"), sync_to_thread=False),
-    }
+    provided = _provided(dependencies or {}, opened, clock)
     return Service(
         telemetry=telemetry,
         rules=rules,
@@ -150,9 +144,18 @@ def create_service(
         lifespan=[_lifespan(settings, telemetry, opened, health_checks or {}, [limits, checked])],
         logging_config=None,
         openapi_config=None,
-        debug=False,
-        pdb_on_exception=False,
     )
+
+
+def _provided(dependencies: Mapping[str, Any], opened: Mapping[str, Resource], clock: Clock) -> dict[str, Provide]:
+    """What routes may ask for by name."""
+    return {
+        **{name: _provider(value) for name, value in dependencies.items()},
+        **{name: Provide(_from_state(name), sync_to_thread=False) for name in opened},
+        "caller": Provide(caller_of, sync_to_thread=False),
+        "clock": _provider(clock),
+        "health": Provide(_from_state("health"), sync_to_thread=False),
+    }
 
 
 def run(app: Service, settings: ServiceSettings) -> None:

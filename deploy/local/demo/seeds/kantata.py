@@ -6,7 +6,7 @@ Kinds and fields: system_apis/psa/kantata/sandbox. Ids are deterministic, so tha
 from datetime import date
 from typing import Any
 
-from demo.firm import Colleague, Deal, Firm
+from demo.firm import Colleague, Deal, Firm, RolePlan
 
 INTEGRATION_USER_ID = "1"
 LEGAL_ENTITY_FIELD_ID = "1"
@@ -192,18 +192,21 @@ class _Account:
                 hard=True,
                 notes="",
             )
-            self._put(
-                "stories",
-                key,
-                workspace_id=workspace_id,
-                title=f"{role.role}: {deal.name}",
-                story_type="task",
-                state="started",
-                billable=True,
-                archived=False,
-                start_date=deal.start_date.isoformat(),
-                due_date=deal.end_date.isoformat(),
-            )
+            self._task(deal, role, workspace_id, key)
+
+    def _task(self, deal: Deal, role: RolePlan, workspace_id: str, key: str) -> None:
+        self._put(
+            "stories",
+            key,
+            workspace_id=workspace_id,
+            title=f"{role.role}: {deal.name}",
+            story_type="task",
+            state="started",
+            billable=True,
+            archived=False,
+            start_date=deal.start_date.isoformat(),
+            due_date=deal.end_date.isoformat(),
+        )
 
 
 def _user_id(colleague: Colleague) -> str:
