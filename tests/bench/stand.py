@@ -27,7 +27,7 @@ from targets import PROJECT_ID, UNLIMITED, Told
 from gateway.compiler import Limits, Topology, publish
 from gateway.compiler.publish import command
 from gateway.contracts import read_contracts
-from launcher import components, places, settings
+from launcher import components, places, postgres, settings
 from launcher.preparing import prepare
 from launcher.processes import Command, Register, python
 from launcher.readiness import answers
@@ -122,7 +122,8 @@ async def stand(folder: Path) -> AsyncIterator[Stand]:
         yield built
     finally:
         await built.supervisor.stop()
-        for left in (here.sockets, site.postgres.data):
+        outside = (root / places.mark(here.clone) for root in postgres.SHARED)  # the database's place under root
+        for left in (here.sockets, *outside):
             await asyncio.to_thread(shutil.rmtree, left, ignore_errors=True)
 
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import pytest
 from fuzzing import ApiResult, fuzz
-from running_system import running_system
+from played_day import PlayedDay
 
 EXAMPLES = 3  # per operation and phase; the long form, `make fuzz`, has many more
 SEED = 20261123
 
 
 @pytest.fixture(scope="module")
-async def results() -> tuple[ApiResult, ...]:
-    """One system, every API."""
-    with tempfile.TemporaryDirectory(prefix="sl") as folder:
-        async with running_system(Path(folder)) as system:
-            return await fuzz(system, EXAMPLES, SEED)
+async def results(whole_day: PlayedDay) -> tuple[ApiResult, ...]:
+    """Every API of one system."""
+    return await fuzz(whole_day.system, EXAMPLES, SEED)
 
 
 async def test_every_api_keeps_its_contract_whatever_it_is_asked(results: tuple[ApiResult, ...]) -> None:

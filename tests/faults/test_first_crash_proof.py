@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
 from end_state import lost_and_doubled
 from fault_cases import Case
+from played_day import PlayedDay
 from running_system import RunningSystem, running_system, until
 
 from canonical.work import Onboarding
@@ -43,23 +43,14 @@ LOST_READS: tuple[Mapping[str, Any], ...] = (
 )
 
 
-@pytest.fixture(scope="module")
-async def undisturbed() -> Seen:
-    """The end of a day on which nothing went wrong; all of its checks held."""
-    with tempfile.TemporaryDirectory(prefix="sl") as folder:
-        async with running_system(Path(folder)) as system:
-            checks = await day.play(system.told, SystemClock())
-            assert [] == [f"{one.name}: {one.expected} != {one.seen}" for one in checks if not one.ok]
-            assert len(checks) >= 40
-            return await read_all(system.told, demo_firm(SystemClock().now().date()))
-
-
-async def test_a_killed_process_a_flushed_queue_and_lost_answers_change_nothing(undisturbed: Seen, case: Case) -> None:
+async def test_a_killed_process_a_flushed_queue_and_lost_answers_change_nothing(
+    whole_day: PlayedDay, case: Case
+) -> None:
     """Kill -9 at held writes, an empty Valkey, an answer lost by each vendor: the day ends as it would have."""
     with tempfile.TemporaryDirectory(prefix="sl") as folder:
         async with running_system(Path(folder)) as system:
             disturbed = await _disturbed_day(system, case)
-    lost, doubled = lost_and_doubled(undisturbed, disturbed)
+    lost, doubled = lost_and_doubled(whole_day.seen, disturbed)
     case.ended(lost, doubled)
     assert ([], []) == (lost, doubled)
 

@@ -6,6 +6,7 @@ The control door `/_sandbox/...` is the vendor's administrator for tests and dem
 import asyncio
 import hmac
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -219,7 +220,7 @@ class _Control:
     async def add_fault(self, request: Request) -> Response:
         try:
             fault = self._context.faults.add(Fault(**await request.json()))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, re.error) as error:
             return JSONResponse({"error": str(error)}, 422)
         return JSONResponse({"id": fault.id}, 201)
 
