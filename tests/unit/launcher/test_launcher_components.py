@@ -100,7 +100,7 @@ WITH_SETTINGS = [one for one in VENDORS if find_spec(f"system_apis.{one.capabili
 @pytest.mark.parametrize("vendor", WITH_SETTINGS, ids=lambda vendor: vendor.folder)
 def test_connectors_read_what_they_are_told(vendor: Vendor, site: Site) -> None:
     """The settings of a connection decode strictly into its vendor's own."""
-    module = import_module(f"system_apis.{vendor.capability}.{vendor.folder}.settings")
+    module = import_module(f"system_apis.{vendor.capability}.{vendor.folder}")
     for told in vendor.connections(site).values():
         assert isinstance(read(module.Settings, told, {}), module.Settings)
 
