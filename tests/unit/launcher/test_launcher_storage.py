@@ -164,8 +164,8 @@ def test_programs_that_the_servers_user_cannot_reach_are_copied(tmp_path: Path, 
 
 
 async def test_the_edge_starts_on_its_port(site: Site) -> None:
-    """The gateway compiles the contracts (there are none here) and becomes Envoy, which says that it is ready."""
-    (site.places.clone / "contracts" / "openapi").mkdir(parents=True)
+    """The gateway compiles the contracts and becomes Envoy, which says that it is ready."""
+    (site.places.clone / "contracts").symlink_to(Path(__file__).parents[3] / "contracts")
     supervisor = _supervisor(site, "edge")
     await supervisor.start()
     try:

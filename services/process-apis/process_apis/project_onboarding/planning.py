@@ -66,8 +66,15 @@ def plan(deal: Deal, contract: Contract) -> Plan:
 
 
 def schedule_items(contract: Contract) -> tuple[ScheduleItem, ...]:
-    """One item per milestone, period agreement or priced role, as each line's method bills."""
-    return tuple(item for line in contract.lines for item in _items_of(line, contract))
+    """One item per milestone, period agreement or priced role, as each line's method bills.
+
+    Milestones and roles are the contract's: those that several lines share are billed once, as the first line says.
+    """
+    items: dict[str, ScheduleItem] = {}
+    for line in contract.lines:
+        for item in _items_of(line, contract):
+            items.setdefault(item.key, item)
+    return tuple(items.values())
 
 
 def _items_of(line: ContractLine, contract: Contract) -> tuple[ScheduleItem, ...]:

@@ -5,6 +5,7 @@ it is a condition of posting, not of onboarding.
 """
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from decimal import Decimal
 
 from stdnum import get_cc_module
@@ -119,7 +120,7 @@ def _tax(deal: Deal, contract: Contract, ledger: Ledger) -> Iterator[FieldError]
 
 
 def _calendar(_: Deal, contract: Contract, ledger: Ledger) -> Iterator[FieldError]:
-    if ledger.entity is None:
+    if ledger.entity is None or contract.end_date < contract.start_date:  # the latter is _agreement's finding
         return
     first = min((period.effective.from_date for period in ledger.periods), default=None)
     ends = [period.effective.to_date for period in ledger.periods]
@@ -154,8 +155,8 @@ def _finding(code: str, field: str, message: str) -> FieldError:
     return FieldError(pointer="/" + field.replace(".", "/"), code=code, message=message)
 
 
-def _within(contract: Contract, start: object, end: object) -> bool:
-    return contract.start_date <= start and end <= contract.end_date  # type: ignore[operator]
+def _within(contract: Contract, start: date, end: date) -> bool:
+    return contract.start_date <= start <= end <= contract.end_date
 
 
 def _planned(contract: Contract) -> Decimal:
