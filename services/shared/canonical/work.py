@@ -27,7 +27,6 @@ OnboardingState = Annotated[
                 "validated",
                 "shadowed",
                 "discarded",
-                "rejected",
             ]
         }
     ),
@@ -212,9 +211,7 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     requested_by: str
     requested_at: Moment
     due_at: Moment
-    status: Annotated[
-        str, Meta(extra_json_schema={"x-extensible-enum": ["pending", "approved", "rejected", "expired"]})
-    ]
+    status: Annotated[str, Meta(extra_json_schema={"x-extensible-enum": ["pending", "approved", "rejected"]})]
     decided_by: str | None
     decided_at: Moment | None
     reason: str | None

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import msgspec
+import structlog
 from msgspec.structs import replace
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -181,6 +182,15 @@ class StoredAnswers:
         statement = text("delete from answers where state = 'answered' and expires_at <= :now")
         async with self._database.begin() as connection:
             return (await connection.execute(statement, {"now": self._clock.now()})).rowcount
+
+    async def keep_pruned(self, every_s: float = 3600.0) -> None:
+        """Prune until cancelled, through outages of the database."""
+        while True:
+            try:
+                await self.prune()
+            except Failure as failure:
+                structlog.get_logger(__name__).warning("answers_not_pruned", reason=failure.code)
+            await asyncio.sleep(every_s)
 
     async def _claim(self, scope: str, key: str, digest: bytes, keep: timedelta) -> _Claim | Answer:
         claim = _Claim(scope=scope, key=key, owner=f"{self._owner} {mint('att')}", keep=keep, doubt_since=None)

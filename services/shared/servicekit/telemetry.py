@@ -170,9 +170,7 @@ def _exporting(endpoint: str) -> tuple[SpanProcessor, ...]:
 
 def _instrument_libraries(provider: TracerProvider) -> None:
     from opentelemetry.instrumentation.redis import RedisInstrumentor  # noqa: PLC0415
-    from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor  # noqa: PLC0415
 
-    instrumentors: tuple[Any, ...] = (RedisInstrumentor(), SQLAlchemyInstrumentor())
-    for instrumentor in instrumentors:
-        if not instrumentor.is_instrumented_by_opentelemetry:  # process-wide: the first exporting service's tracer
-            instrumentor.instrument(tracer_provider=provider)
+    instrumentor: Any = RedisInstrumentor()
+    if not instrumentor.is_instrumented_by_opentelemetry:  # process-wide: the first exporting service's tracer
+        instrumentor.instrument(tracer_provider=provider)

@@ -193,8 +193,12 @@ class Upstream:
             request.headers.update(await self._auth.headers())
         self.breaker.enter(self.name)
         attempt.sent = True  # until the transport says that it could not even connect
+        task = asyncio.current_task()
+        cancels = task.cancelling() if task else 0
         try:
             response = await self._http.send(request)
+            if task is not None and task.cancelling() > cancels:
+                raise asyncio.CancelledError  # noqa: TRY301  the transport lost a cancellation that came with the answer
         except NOT_SENT as error:
             attempt.sent = False
             self.breaker.failed()

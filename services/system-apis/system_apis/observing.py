@@ -65,7 +65,10 @@ class Observer:
         """
         async with self._database.begin() as session:
             former = await self._lock(session, connection, canonical_id, version)
-            if former is not None and (former.version > version or former.fields == dict(fields)):
+            if former is not None and former.version > version:
+                return 0
+            if former is not None and former.fields == dict(fields):  # no news, but what is older is older from now on
+                await self._remember(session, connection, canonical_id, fields, former.transitions, version)
                 return 0
             found = transitions(None if former is None or former.transitions < 0 else former.fields)
             number = max(former.transitions, 0) if former else 0

@@ -95,10 +95,11 @@ def _resources(capability: Capability, settings: SystemSettings, clock: Clock) -
         "database": lambda _: _closing(Database(service.database_url.reveal(), service.schema)),
         "connections": lambda _: _closing(connect_all(capability.name, settings.connections, clock)),
         "directory": lambda app: _plain(Directory(app.state["database"], capability.owned, clock)),
-        "writes": lambda app: _plain(Writes(answers(app))),
+        "answers": lambda app: _plain(answers(app)),
+        "writes": lambda app: _plain(Writes(app.state["answers"])),
         "observer": lambda app: _plain(observer(app)),
         "cursors": lambda _: _plain(CursorSigner(settings.cursor_key, clock=clock)),
-        "roles": lambda app: _running(app, settings, capability.roles),
+        "roles": lambda app: _running(app, settings, {**capability.roles, "answer-pruning": _prune}),
     }
 
 
@@ -137,6 +138,10 @@ async def _keep_running(name: str, role: Role, state: State) -> None:
             structlog.get_logger(__name__).exception("role_failed", role=name, again_in_s=pause_s)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, 30.0)
+
+
+async def _prune(state: State) -> None:
+    await state["answers"].keep_pruned()
 
 
 async def _check_connections(state: State) -> None:

@@ -72,7 +72,7 @@ def _resources(settings: OperationsSettings, clock: Clock) -> dict[str, Any]:
         "answers": given(lambda state: StoredAnswers(state["database"], clock, owner=mint("own"))),
         "cursors": given(lambda _: CursorSigner(settings.cursor_key, clock=clock)),
         "desk": given(lambda state: Desk(state["database"], settings.authorities, clock)),
-        "relay": lambda app: _relaying(app.state["database"], settings.service.redis_url, clock),
+        "relay": lambda app: _relaying(app.state, settings.service.redis_url, clock),
     }
 
 
@@ -86,13 +86,15 @@ async def _database(settings: OperationsSettings) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def _relaying(database: Database, redis_url: str, clock: Clock) -> AsyncIterator[None]:
-    """Operations carries the relay role: the event log is copied to Redis for as long as it runs."""
+async def _relaying(state: Any, redis_url: str, clock: Clock) -> AsyncIterator[None]:
+    """Operations carries two roles: it copies the event log to Redis, and prunes the process layer's stored answers."""
     redis = Redis.from_url(redis_url)
-    task = asyncio.create_task(Relay(database, redis, clock).run())
+    roles = (Relay(state["database"], redis, clock).run(), state["answers"].keep_pruned())
+    tasks = [asyncio.create_task(role) for role in roles]
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await redis.aclose()

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 from litestar import Controller, Response, get, patch, post, put
+from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody, PathParameter, QueryParameter
 
@@ -31,6 +32,7 @@ from servicekit.cursors import CursorSigner
 from servicekit.etags import etag_of, require_match
 from servicekit.failures import Kind
 
+ETAG = ResponseHeader(name="ETag", documentation_only=True)
 Limit = Annotated[int, QueryParameter(ge=1, le=200)]
 Cursor = Annotated[str | None, QueryParameter()]
 Capability = Literal["crm", "psa", "hr", "billing", "erp", "identity"]
@@ -73,6 +75,7 @@ class ExceptionRoutes(Controller):
     @get(
         "/{exception_id:str}",
         operation_id="getException",
+        response_headers=[ETAG],
         guards=[requires("operations.exceptions.read")],
         responses=documented(Kind.MISSING),
     )
@@ -84,6 +87,7 @@ class ExceptionRoutes(Controller):
     @patch(
         "/{exception_id:str}",
         operation_id="changeException",
+        response_headers=[ETAG],
         guards=[requires("operations.exceptions.write")],
         responses=documented(Kind.MISSING),
     )
@@ -167,6 +171,7 @@ class ApprovalRoutes(Controller):
     @get(
         "/{approval_id:str}",
         operation_id="getApproval",
+        response_headers=[ETAG],
         guards=[requires("operations.approvals.read")],
         responses=documented(Kind.MISSING),
     )

@@ -16,9 +16,7 @@ from servicekit.failures import Failure, Kind
 from servicekit.ids import mint
 
 WAITING_STATES = frozenset({"in_exception", "waiting_for_approval"})
-ENDED_STATES = frozenset(
-    {"activated", "amended", "closed_without_project", "validated", "shadowed", "discarded", "rejected"}
-)
+ENDED_STATES = frozenset({"activated", "amended", "closed_without_project", "validated", "shadowed", "discarded"})
 
 _CLAIM = text(
     "insert into run (run_id, id, process, business_key, n, trigger, name, state, amount, currency, legal_entity_code,"

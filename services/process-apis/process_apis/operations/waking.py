@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from process_apis.engine.runtime import Engine
 from servicekit.clock import Clock
 from servicekit.database import Database
-from servicekit.failures import Failure
 from servicekit.ids import mint
 
 _WAKE = text("insert into wake (process, run_id, at) values (:process, :run_id, :at)")
@@ -65,8 +64,8 @@ class Waker:
         while True:
             try:
                 await self.sweep()
-            except Failure as failure:
-                structlog.get_logger(__name__).warning("sweep_failed", process=self._process, reason=str(failure))
+            except Exception as error:  # noqa: BLE001  whatever ended a round, the next one is due: nobody else wakes runs
+                structlog.get_logger(__name__).warning("sweep_failed", process=self._process, exc_info=error)
             await asyncio.sleep(self._every_s)
 
     async def sweep(self) -> None:

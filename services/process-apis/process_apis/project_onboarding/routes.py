@@ -5,6 +5,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import Controller, Response, get, post
+from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
@@ -38,6 +39,8 @@ from servicekit.cursors import CursorSigner
 from servicekit.etags import etag_of
 from servicekit.failures import Failure, Kind
 
+ETAG = ResponseHeader(name="ETag", documentation_only=True)
+LOCATION = ResponseHeader(name="Location", documentation_only=True)
 READ, WRITE = requires("project-onboarding.onboardings.read"), requires("project-onboarding.onboardings.write")
 
 
@@ -67,6 +70,7 @@ class OnboardingRoutes(Controller):
     @post(
         "/",
         operation_id="startOnboarding",
+        response_headers=[LOCATION],
         guards=[WRITE],
         status_code=202,
         responses=documented(Kind.CONFLICT, Kind.INVALID),
@@ -118,7 +122,13 @@ class OnboardingRoutes(Controller):
         more = cursors.sign((page[-1].started_at, page[-1].id), filters) if len(found) > limit else None
         return Page(items=page, next=more)
 
-    @get("/{onboarding_id:str}", operation_id="getOnboarding", guards=[READ], responses=documented(Kind.MISSING))
+    @get(
+        "/{onboarding_id:str}",
+        operation_id="getOnboarding",
+        guards=[READ],
+        response_headers=[ETAG],
+        responses=documented(Kind.MISSING),
+    )
     async def one(self, onboarding_id: FromPath[OnboardingId], runs: NamedDependency[Runs]) -> Response[Onboarding]:
         """One onboarding with the history of its steps."""
         onboarding = await runs.one(onboarding_id)
