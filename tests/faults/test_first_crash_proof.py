@@ -16,7 +16,8 @@ from running_system import RunningSystem, running_system, until
 from canonical.work import Onboarding
 from demo import day
 from demo.checks import ACTIVATED
-from demo.firm import Firm, demo_firm
+from demo.firm import Firm
+from demo.morning import demo_firm
 from demo.platforms import Seen, read_all
 from demo.syncline import signed_in
 from servicekit.clock import SystemClock

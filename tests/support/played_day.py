@@ -13,7 +13,7 @@ from running_system import RunningSystem, running_system
 
 from demo import day
 from demo.checks import Check
-from demo.firm import demo_firm
+from demo.morning import demo_firm
 from demo.platforms import Seen, read_all
 from servicekit.clock import SystemClock
 from servicekit.database import driver_url

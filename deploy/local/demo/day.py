@@ -10,7 +10,8 @@ import httpx
 
 from canonical.work import ExceptionCase, Onboarding
 from demo.checks import ACTIVATED, COUNTRY, Check, judge
-from demo.firm import Deal, Firm, demo_firm
+from demo.firm import Deal, Firm
+from demo.morning import demo_firm
 from demo.platforms import read_all
 from demo.seeds import business_central, salesforce, workday
 from demo.surroundings import Surroundings

@@ -155,23 +155,6 @@ def _only(entities: Sequence[Entity], code: str) -> Entity:
     return next(entity for entity in entities if entity.code == code)
 
 
-def demo_firm(today: date) -> Firm:
-    """The firm as it stands on the morning of `today`."""
-    from demo.deals import clients, deals, history  # noqa: PLC0415  the two modules describe one firm
-    from demo.staff import colleagues  # noqa: PLC0415
-
-    return Firm(
-        name="Northwind Advisory",
-        domain="northwind-advisory.example",
-        today=today,
-        entities=ENTITIES,
-        colleagues=colleagues(today),
-        clients=clients(),
-        history=history(today),
-        deals=deals(today),
-    )
-
-
 def first_of_next_month(day: date) -> date:
     return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from demo.firm import demo_firm
+from demo.morning import demo_firm
 from demo.seeds.business_central import company_settings
 from demo.seeds.kantata import ACCEPTANCE_FIELD_ID, LEGAL_ENTITY_FIELD_ID
 from demo.seeds.salesforce import INTEGRATION_USERNAME, sales_username

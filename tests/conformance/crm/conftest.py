@@ -14,7 +14,8 @@ import pytest
 import uvicorn
 
 import system_apis.crm
-from demo.firm import Deal, Firm, demo_firm
+from demo.firm import Deal, Firm
+from demo.morning import demo_firm
 from demo.seeds import salesforce as salesforce_seeds
 from sandboxkit.app import Context
 from sandboxkit.server import DroppableConnection

@@ -14,7 +14,8 @@ import pytest
 import uvicorn
 from starlette.types import ASGIApp
 
-from demo.firm import Firm, demo_firm
+from demo.firm import Firm
+from demo.morning import demo_firm
 from demo.seeds import business_central as business_central_seeds
 from sandboxkit.app import Context
 from sandboxkit.server import DroppableConnection

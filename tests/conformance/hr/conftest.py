@@ -15,7 +15,8 @@ import uvicorn
 
 import system_apis.hr
 from canonical.people import Worker
-from demo.firm import Colleague, Firm, demo_firm
+from demo.firm import Colleague, Firm
+from demo.morning import demo_firm
 from demo.seeds import workday as workday_seeds
 from sandboxkit.app import Context
 from sandboxkit.server import DroppableConnection

@@ -22,7 +22,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from demo.firm import demo_firm
+from demo.morning import demo_firm
 from demo.seeds import business_central as seeds
 from sandboxkit.app import Context
 from sandboxkit.server import DroppableConnection

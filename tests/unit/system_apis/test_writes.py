@@ -37,6 +37,7 @@ class Vendor:
         self.calls: list[str] = []
         self.fail_before: list[Failure] = []
         self.fail_after: list[Failure] = []
+        self.away: list[Failure] = []
         self.shows = True
 
     async def write(self, settlement: Settlement, *, key: str = "key-0001", name: str = "card") -> Card:
@@ -62,6 +63,8 @@ class Vendor:
 
     async def _found(self) -> Card | None:
         self.calls.append("look")
+        if self.away:
+            raise self.away.pop()
         return self.made[0] if self.made and self.shows else None
 
 
@@ -184,15 +187,9 @@ async def test_looking_that_fails_settles_nothing(vendor: Vendor, wait: Callable
     """A vendor that cannot be asked leaves the write in doubt; it is not sent."""
     vendor.fail_after = [doubt()]
     await refused(vendor, MARKER)
-
-    async def away() -> Card | None:
-        vendor.calls.append("look")
-        raise Failure(Kind.UNAVAILABLE, "away")
-
-    vendor._found = away  # type: ignore[method-assign]
     wait(3600.0)
+    vendor.away = [Failure(Kind.UNAVAILABLE, "away")]
     assert Kind.UNAVAILABLE is (await refused(vendor, MARKER)).kind
-    del vendor._found  # type: ignore[misc]
     assert Card(number=1) == await vendor.write(MARKER)
     assert ["send", "look", "look"] == vendor.calls
 

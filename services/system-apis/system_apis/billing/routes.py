@@ -1,12 +1,10 @@
 """The billing system API. Contract: contracts/openapi/system/billing.v1.yaml. No vendor is named here."""
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-import msgspec
 from litestar import Controller, Request, Response, get, post, put
-from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency, Provide
-from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from canonical.billing import (
     BillingAccount,
@@ -20,7 +18,6 @@ from servicekit.auth import requires
 from servicekit.clock import Clock
 from servicekit.contract import documented
 from servicekit.cursors import CursorSigner
-from servicekit.etags import etag_of, unchanged
 from servicekit.failures import Kind
 from system_apis.billing.desk import Desk
 from system_apis.billing.observing import BillingWatch
@@ -28,29 +25,27 @@ from system_apis.billing.port import Billing
 from system_apis.connections import Connections
 from system_apis.directory import Directory
 from system_apis.observing import Observer
+from system_apis.routing import (
+    CONNECTION,
+    ETAG,
+    LOCATION,
+    PLATFORM,
+    WRITING,
+    ConnectionParameter,
+    Cursor,
+    IfNoneMatch,
+    Key,
+    Limit,
+    tagged,
+)
 from system_apis.writes import Writes
 
-T = TypeVar("T", bound=msgspec.Struct)
-
-CONNECTION = r"^[a-z][a-z0-9-]{1,40}$"
-ConnectionParameter = Annotated[str, QueryParameter(pattern=CONNECTION, description="The bound platform instance.")]
 ConnectionPath = Annotated[str, PathParameter(pattern=CONNECTION, description="The bound platform instance.")]
 AccountPath = Annotated[str, PathParameter(pattern=r"^bac_[0-9a-f]{32}$")]
 SchedulePath = Annotated[str, PathParameter(pattern=r"^sch_[0-9a-f]{32}$")]
-Cursor = Annotated[str | None, QueryParameter(description="`next` of the page before.", min_length=1)]
-Key = Annotated[
-    str, HeaderParameter(name="Idempotency-Key", min_length=8, max_length=200, pattern=r"^[A-Za-z0-9_.:-]+$")
-]
-IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match")]
 ProjectNumber = Annotated[
     str | None, QueryParameter(min_length=1, max_length=40, description="Only the schedule of this project.")
 ]
-ETAG = ResponseHeader(name="ETag", documentation_only=True)
-LOCATION = ResponseHeader(name="Location", documentation_only=True)
-
-# What any question to a platform may end in.
-PLATFORM = (Kind.MISSING, Kind.THROTTLED, Kind.MISCONFIGURED, Kind.BAD_UPSTREAM, Kind.UNAVAILABLE, Kind.TIMED_OUT)
-WRITING = (*PLATFORM, Kind.CONFLICT, Kind.BUSY, Kind.INVALID, Kind.IN_DOUBT)
 
 
 def at_desk(
@@ -130,7 +125,7 @@ class BillingScheduleRoutes(Controller):
         connection: ConnectionParameter,
         project_number: ProjectNumber = None,
         cursor: Cursor = None,
-        limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
+        limit: Limit = 50,
     ) -> Page[BillingSchedule]:
         """Schedules of one connection, newest first; with `project_number` the latest of that project, or none."""
         if project_number is not None:
@@ -254,12 +249,3 @@ class HookRoutes(Controller):
         watch = BillingWatch(connection, billing, directory, observer, clock)
         for hint in billing.hints(request.headers, await request.body(), clock.now()):
             await watch.look_into(hint)
-
-
-def tagged(record: T, if_none_match: str | None) -> Response[T]:
-    """The record with its entity tag, or 304 for a caller that holds this very representation."""
-    tag = etag_of(record)
-    if unchanged(if_none_match, tag):
-        nothing: Response[Any] = Response(None, status_code=304, headers={"ETag": tag})
-        return nothing
-    return Response(record, headers={"ETag": tag})

@@ -1,29 +1,21 @@
 """The CRM system API. Contract: contracts/openapi/system/crm.v1.yaml. No vendor is named here."""
 
-from typing import Annotated
-
 from litestar import Controller, Response, get
-from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath
 
 from canonical.ids import ContractId, CustomerId, OpportunityId
-from canonical.moments import Moment
 from canonical.paging import Page
-from canonical.references import ConnectionName
 from canonical.sales import Contract, Customer, Opportunity
 from servicekit.auth import requires
 from servicekit.contract import documented
 from servicekit.cursors import CursorSigner
 from servicekit.etags import etag_of
-from servicekit.failures import Failure, FieldError, Kind
+from servicekit.failures import Kind
 from system_apis.connections import Connections
 from system_apis.crm.port import Crm
 from system_apis.directory import Directory
-
-# What any question to a platform may end in.
-PLATFORM = (Kind.THROTTLED, Kind.MISCONFIGURED, Kind.BAD_UPSTREAM, Kind.UNAVAILABLE, Kind.TIMED_OUT)
-ETAG = ResponseHeader(name="ETag", documentation_only=True)
+from system_apis.routing import ETAG, PLATFORM, ChangedSince, ConnectionParameter, Cursor, Limit, zoned
 
 
 class OpportunityRoutes(Controller):
@@ -36,26 +28,24 @@ class OpportunityRoutes(Controller):
         "/",
         operation_id="listOpportunities",
         guards=[requires("crm.opportunities.read")],
-        responses=documented(Kind.MISSING, Kind.GONE, *PLATFORM),
+        responses=documented(Kind.GONE, *PLATFORM),
     )
     async def many(
         self,
         connections: NamedDependency[Connections[Crm]],
         directory: NamedDependency[Directory],
         cursors: NamedDependency[CursorSigner],
-        connection: Annotated[ConnectionName, QueryParameter()],
-        updated_after: Annotated[Moment | None, QueryParameter()] = None,
-        limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
-        cursor: Annotated[str | None, QueryParameter()] = None,
+        connection: ConnectionParameter,
+        updated_after: ChangedSince = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
     ) -> Page[Opportunity]:
         """Opportunities of one connection by the moment of their last change, oldest first.
 
         What changed at `updated_after` is included. One that cannot be told of, such as a deal without a customer, is
         left out until it can.
         """
-        if updated_after is not None and updated_after.tzinfo is None:
-            raise _without_zone("updated_after")
-        filters = {"connection": connection, "updated_after": updated_after}
+        filters = {"connection": connection, "updated_after": zoned(updated_after)}
         place = None if cursor is None else cursors.read(cursor, str, filters)
         listing = await connections.get(connection).opportunities(updated_after, place, limit)
         items = await directory.adopt_all(listing.items, connection)
@@ -66,7 +56,7 @@ class OpportunityRoutes(Controller):
         operation_id="getOpportunity",
         guards=[requires("crm.opportunities.read")],
         response_headers=[ETAG],
-        responses=documented(Kind.MISSING, Kind.INVALID, *PLATFORM),
+        responses=documented(Kind.INVALID, *PLATFORM),
     )
     async def one(
         self,
@@ -92,7 +82,7 @@ class CustomerRoutes(Controller):
         operation_id="getCustomer",
         guards=[requires("crm.customers.read")],
         response_headers=[ETAG],
-        responses=documented(Kind.MISSING, Kind.INVALID, *PLATFORM),
+        responses=documented(Kind.INVALID, *PLATFORM),
     )
     async def one(
         self,
@@ -118,7 +108,7 @@ class ContractRoutes(Controller):
         operation_id="getContract",
         guards=[requires("crm.contracts.read")],
         response_headers=[ETAG],
-        responses=documented(Kind.MISSING, Kind.INVALID, *PLATFORM),
+        responses=documented(Kind.INVALID, *PLATFORM),
     )
     async def one(
         self,
@@ -134,10 +124,3 @@ class ContractRoutes(Controller):
         found = await connections.get(place.connection).contract(place.native_id)
         adopted = await directory.adopt(found, place.connection)
         return Response(adopted, headers={"ETag": etag_of(adopted)})
-
-
-def _without_zone(name: str) -> Failure:
-    """The framework reads a moment of a query without looking at its zone."""
-    message = "A moment needs a time zone, such as Z."
-    wrong = FieldError(pointer=f"query:{name}", code="invalid", message=message)
-    return Failure(Kind.MALFORMED, "A parameter is not valid; see errors.", "invalid_parameter", (wrong,))

@@ -1,12 +1,10 @@
 """The ERP system API. Contract: contracts/openapi/system/erp.v1.yaml. No vendor is named here."""
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
-import msgspec
 from litestar import Controller, Response, get, post, put
-from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from canonical.ids import CustomerAccountId, ProjectShellId
 from canonical.ledger import (
@@ -23,32 +21,19 @@ from canonical.ledger import (
 )
 from canonical.money import Currency
 from canonical.paging import Page
-from canonical.references import Code, ConnectionName, LegalEntityCode
+from canonical.references import Code, LegalEntityCode
 from servicekit.auth import requires
 from servicekit.contract import documented
 from servicekit.cursors import CursorSigner
-from servicekit.etags import etag_of, unchanged
 from servicekit.failures import Kind
 from system_apis.connections import Connections
 from system_apis.directory import Directory
 from system_apis.erp.desk import Desk
 from system_apis.erp.port import Erp
+from system_apis.routing import ETAG, LOCATION, PLATFORM, WRITING, ConnectionParameter, IfNoneMatch, Key, Limit, tagged
 from system_apis.writes import Writes
 
-T = TypeVar("T", bound=msgspec.Struct)
-
-ConnectionParameter = Annotated[ConnectionName, QueryParameter()]
 EntityParameter = Annotated[LegalEntityCode, QueryParameter()]
-Key = Annotated[
-    str, HeaderParameter(name="Idempotency-Key", min_length=8, max_length=200, pattern=r"^[A-Za-z0-9_.:-]+$")
-]
-IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match")]
-ETAG = ResponseHeader(name="ETag", documentation_only=True)
-LOCATION = ResponseHeader(name="Location", documentation_only=True)
-
-# What any question to a platform may end in.
-PLATFORM = (Kind.MISSING, Kind.THROTTLED, Kind.MISCONFIGURED, Kind.BAD_UPSTREAM, Kind.UNAVAILABLE, Kind.TIMED_OUT)
-WRITING = (*PLATFORM, Kind.CONFLICT, Kind.BUSY, Kind.INVALID, Kind.IN_DOUBT)
 
 
 def at_desk(
@@ -228,7 +213,7 @@ class ProjectShellRoutes(Controller):
         legal_entity_code: EntityParameter,
         number: Annotated[Code | None, QueryParameter(description="Only the shell with this number.")] = None,
         cursor: Annotated[str | None, QueryParameter(description="`next` of the page before.")] = None,
-        limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
+        limit: Limit = 50,
     ) -> Page[ProjectShell]:
         """The project shells of a legal entity by number, whoever set them up."""
         if number is not None:
@@ -301,12 +286,3 @@ class ProjectShellRoutes(Controller):
         Closing a closed shell changes nothing; a shell is never deleted.
         """
         return await desk.with_shell(project_shell_id, lambda erp, native_id: erp.close_project_shell(native_id))
-
-
-def tagged(record: T, if_none_match: str | None) -> Response[T]:
-    """The record with its entity tag, or 304 for a caller that holds this very representation."""
-    tag = etag_of(record)
-    if unchanged(if_none_match, tag):
-        nothing: Response[Any] = Response(None, status_code=304, headers={"ETag": tag})
-        return nothing
-    return Response(record, headers={"ETag": tag})

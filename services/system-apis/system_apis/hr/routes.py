@@ -5,16 +5,13 @@ from typing import Annotated
 
 import msgspec
 from litestar import Controller, Response, get
-from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
 from canonical.effective import as_of as holding_on
 from canonical.ids import WorkerId
-from canonical.moments import Moment
 from canonical.paging import Page
 from canonical.people import Absence, CostRate, Worker
-from canonical.references import ConnectionName
 from servicekit.auth import requires
 from servicekit.contract import documented
 from servicekit.cursors import CursorSigner
@@ -23,10 +20,7 @@ from servicekit.failures import Failure, FieldError, Kind
 from system_apis.connections import Connections
 from system_apis.directory import Directory
 from system_apis.hr.port import Hr
-
-# What any question to a platform may end in.
-PLATFORM = (Kind.THROTTLED, Kind.MISCONFIGURED, Kind.BAD_UPSTREAM, Kind.UNAVAILABLE, Kind.TIMED_OUT)
-ETAG = ResponseHeader(name="ETag", documentation_only=True)
+from system_apis.routing import ETAG, PLATFORM, ChangedSince, ConnectionParameter, Cursor, Limit, zoned
 
 
 class WorkerRoutes(Controller):
@@ -39,24 +33,24 @@ class WorkerRoutes(Controller):
         "/",
         operation_id="listWorkers",
         guards=[requires("hr.workers.read")],
-        responses=documented(Kind.MISSING, Kind.GONE, *PLATFORM),
+        responses=documented(Kind.GONE, *PLATFORM),
     )
     async def many(
         self,
         connections: NamedDependency[Connections[Hr]],
         directory: NamedDependency[Directory],
         cursors: NamedDependency[CursorSigner],
-        connection: Annotated[ConnectionName, QueryParameter()],
-        updated_after: Annotated[Moment | None, QueryParameter()] = None,
-        limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
-        cursor: Annotated[str | None, QueryParameter()] = None,
+        connection: ConnectionParameter,
+        updated_after: ChangedSince = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
     ) -> Page[Worker]:
         """Workers of one connection, leavers and those who are still to start included.
 
         `updated_after` looks at both clocks: what was entered since then, and what has become effective since then. A
         page may then be empty, and a worker may come twice. One whose record is incomplete is left out until it is not.
         """
-        filters = {"connection": connection, "updated_after": updated_after}
+        filters = {"connection": connection, "updated_after": zoned(updated_after)}
         place = None if cursor is None else cursors.read(cursor, str, filters)
         listing = await connections.get(connection).workers(updated_after, place, limit)
         items = await directory.adopt_all(listing.items, connection)
@@ -67,7 +61,7 @@ class WorkerRoutes(Controller):
         operation_id="getWorker",
         guards=[requires("hr.workers.read")],
         response_headers=[ETAG],
-        responses=documented(Kind.MISSING, Kind.INVALID, *PLATFORM),
+        responses=documented(Kind.INVALID, *PLATFORM),
     )
     async def one(
         self,
@@ -92,7 +86,7 @@ class WorkerRoutes(Controller):
         "/{worker_id:str}/absences",
         operation_id="listAbsences",
         guards=[requires("hr.absences.read")],
-        responses=documented(Kind.MISSING, Kind.INVALID, *PLATFORM),
+        responses=documented(Kind.INVALID, *PLATFORM),
     )
     async def absences(
         self,
@@ -114,7 +108,7 @@ class WorkerRoutes(Controller):
         "/{worker_id:str}/cost-rates",
         operation_id="listCostRates",
         guards=[requires("hr.cost-rates.read")],
-        responses=documented(Kind.MISSING, Kind.INVALID, *PLATFORM),
+        responses=documented(Kind.INVALID, *PLATFORM),
     )
     async def cost_rates(
         self,

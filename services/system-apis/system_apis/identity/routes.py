@@ -1,40 +1,26 @@
 """The identity system API: accounts, and whose they are. Contract: contracts/openapi/system/identity.v1.yaml."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from litestar import Controller, Response, get, post
-from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency, Provide
-from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter
 
 from canonical.delivery import Match, NewMatch
-from canonical.moments import Moment
 from canonical.paging import Page
 from canonical.people import IdentityAccount
 from servicekit.auth import requires
 from servicekit.contract import documented
 from servicekit.cursors import CursorSigner
 from servicekit.etags import etag_of, unchanged
-from servicekit.failures import Failure, FieldError, Kind
+from servicekit.failures import Kind
 from system_apis.connections import Connections
 from system_apis.directory import Directory
 from system_apis.identity.desk import Desk
 from system_apis.identity.port import Identity
+from system_apis.routing import ETAG, PLATFORM, ChangedSince, ConnectionParameter, Cursor, IfNoneMatch, Limit, zoned
 
-Connection = Annotated[
-    str, QueryParameter(pattern=r"^[a-z][a-z0-9-]{1,40}$", description="The bound platform instance.")
-]
 AccountPath = Annotated[str, PathParameter(pattern=r"^acc_[0-9a-f]{32}$")]
-ChangedSince = Annotated[
-    Moment | None, QueryParameter(description="Only what changed at this moment or later; RFC 3339 with a zone.")
-]
-Cursor = Annotated[str | None, QueryParameter(description="`next` of the page before.", min_length=1)]
-Limit = Annotated[int, QueryParameter(ge=1, le=200)]
-IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match")]
-
-READ_FAILURES = (Kind.MISSING, Kind.BAD_UPSTREAM, Kind.UNAVAILABLE, Kind.TIMED_OUT)
-ETAG = ResponseHeader(name="ETag", documentation_only=True)
 
 
 def at_desk(
@@ -60,24 +46,24 @@ class AccountRoutes(Controller):
         "/",
         operation_id="listAccounts",
         guards=[requires("identity.accounts.read")],
-        responses=documented(*READ_FAILURES, Kind.GONE),
+        responses=documented(*PLATFORM, Kind.GONE),
     )
     async def many(
         self,
         desk: NamedDependency[Desk],
-        connection: Connection,
+        connection: ConnectionParameter,
         updated_after: ChangedSince = None,
         cursor: Cursor = None,
         limit: Limit = 50,
     ) -> Page[IdentityAccount]:
         """Accounts, oldest first, deactivated ones too. A page may be short; `next` says whether more come."""
-        return await desk.page(connection, _zoned(updated_after), cursor, limit)
+        return await desk.page(connection, zoned(updated_after), cursor, limit)
 
     @get(
         "/{account_id:str}",
         operation_id="getAccount",
         guards=[requires("identity.accounts.read")],
-        responses=documented(*READ_FAILURES),
+        responses=documented(*PLATFORM),
         response_headers=[ETAG],
     )
     async def one(
@@ -103,21 +89,15 @@ class AccountMatchRoutes(Controller):
         "/",
         operation_id="matchAccount",
         guards=[requires("identity.account-matches.write")],
-        responses=documented(*READ_FAILURES, Kind.CONFLICT),
+        responses=documented(*PLATFORM, Kind.CONFLICT),
         status_code=200,
     )
-    async def match(self, desk: NamedDependency[Desk], connection: Connection, data: JSONBody[NewMatch]) -> Match:
+    async def match(
+        self, desk: NamedDependency[Desk], connection: ConnectionParameter, data: JSONBody[NewMatch]
+    ) -> Match:
         """The worker's account at the identity provider, linked if it is certain.
 
         The worker number decides, else e-mail and name together. No account is ever created; the same match twice links
         once; an account that is another worker's is refused (409 `already_linked`).
         """
         return await desk.match(connection, data)
-
-
-def _zoned(moment: datetime | None) -> datetime | None:
-    """Raises MALFORMED for a moment without a zone: the framework reads one as it stands."""
-    if moment is None or moment.tzinfo is not None:
-        return moment
-    wrong = FieldError(pointer="query:updated_after", code="invalid", message="a moment needs a zone, such as Z")
-    raise Failure(Kind.MALFORMED, "The request is not well-formed.", errors=(wrong,))

@@ -1,12 +1,10 @@
 """The PSA system API: projects with their plan and staffing, and the people of the PSA. No vendor is named here."""
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
-import msgspec
 from litestar import Controller, Response, get, post, put
-from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency, Provide
-from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from canonical.delivery import (
     Assignment,
@@ -28,37 +26,22 @@ from canonical.paging import Page
 from servicekit.auth import requires
 from servicekit.contract import documented
 from servicekit.cursors import CursorSigner
-from servicekit.etags import etag_of, unchanged
 from servicekit.failures import Kind
 from system_apis.connections import Connections
 from system_apis.directory import Directory
 from system_apis.psa.desk import Desk
 from system_apis.psa.port import Psa
+from system_apis.routing import ETAG, PLATFORM, WRITING, ConnectionParameter, Cursor, IfNoneMatch, Key, Limit, tagged
 from system_apis.writes import Writes
 
-T = TypeVar("T", bound=msgspec.Struct)
-
-Connection = Annotated[
-    str, QueryParameter(pattern=r"^[a-z][a-z0-9-]{1,40}$", description="The bound platform instance.")
-]
 ProjectPath = Annotated[str, PathParameter(pattern=r"^prj_[0-9a-f]{32}$")]
 ResourcePath = Annotated[str, PathParameter(pattern=r"^res_[0-9a-f]{32}$")]
-Cursor = Annotated[str | None, QueryParameter(description="`next` of the page before.", min_length=1)]
-Limit = Annotated[int, QueryParameter(ge=1, le=200)]
-Key = Annotated[
-    str, HeaderParameter(name="Idempotency-Key", min_length=8, max_length=200, pattern=r"^[A-Za-z0-9_.:-]+$")
-]
-IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match")]
 ContractNumber = Annotated[
     str | None, QueryParameter(min_length=1, max_length=40, description="Only the project that names this contract.")
 ]
 LinkedWorker = Annotated[
     str | None, QueryParameter(pattern=r"^wrk_[0-9a-f]{32}$", description="Only the record linked to this worker.")
 ]
-
-READ_FAILURES = (Kind.MISSING, Kind.BAD_UPSTREAM, Kind.UNAVAILABLE, Kind.TIMED_OUT)
-CREATE_FAILURES = (*READ_FAILURES, Kind.CONFLICT, Kind.BUSY, Kind.INVALID, Kind.IN_DOUBT)
-ETAG = ResponseHeader(name="ETag", documentation_only=True)
 
 
 def at_desk(
@@ -85,12 +68,12 @@ class ProjectRoutes(Controller):
         "/",
         operation_id="listProjects",
         guards=[requires("psa.projects.read")],
-        responses=documented(*READ_FAILURES, Kind.GONE, Kind.CONFLICT),
+        responses=documented(*PLATFORM, Kind.GONE, Kind.CONFLICT),
     )
     async def many(
         self,
         desk: NamedDependency[Desk],
-        connection: Connection,
+        connection: ConnectionParameter,
         contract_number: ContractNumber = None,
         cursor: Cursor = None,
         limit: Limit = 50,
@@ -104,10 +87,10 @@ class ProjectRoutes(Controller):
         "/",
         operation_id="createProject",
         guards=[requires("psa.projects.write")],
-        responses=documented(*CREATE_FAILURES),
+        responses=documented(*WRITING),
     )
     async def create(
-        self, desk: NamedDependency[Desk], connection: Connection, data: JSONBody[NewProject], key: Key
+        self, desk: NamedDependency[Desk], connection: ConnectionParameter, data: JSONBody[NewProject], key: Key
     ) -> Project:
         """A project, closed for time until it is opened."""
         return await desk.create(
@@ -124,7 +107,7 @@ class ProjectRoutes(Controller):
         "/{project_id:str}",
         operation_id="getProject",
         guards=[requires("psa.projects.read")],
-        responses=documented(*READ_FAILURES),
+        responses=documented(*PLATFORM),
         response_headers=[ETAG],
     )
     async def one(
@@ -138,7 +121,7 @@ class ProjectRoutes(Controller):
         "/{project_id:str}/opening",
         operation_id="openProject",
         guards=[requires("psa.projects.write")],
-        responses=documented(*READ_FAILURES, Kind.CONFLICT, Kind.INVALID),
+        responses=documented(*PLATFORM, Kind.CONFLICT, Kind.INVALID),
     )
     async def open(self, desk: NamedDependency[Desk], project_id: ProjectPath) -> Project:
         """The project, open for time.
@@ -151,7 +134,7 @@ class ProjectRoutes(Controller):
         "/{project_id:str}/closing",
         operation_id="closeProject",
         guards=[requires("psa.projects.write")],
-        responses=documented(*READ_FAILURES, Kind.CONFLICT, Kind.INVALID),
+        responses=documented(*PLATFORM, Kind.CONFLICT, Kind.INVALID),
     )
     async def close(self, desk: NamedDependency[Desk], project_id: ProjectPath) -> Project:
         """The project, closed.
@@ -164,7 +147,7 @@ class ProjectRoutes(Controller):
         "/{project_id:str}/amendment",
         operation_id="amendProject",
         guards=[requires("psa.projects.write")],
-        responses=documented(*READ_FAILURES, Kind.CONFLICT, Kind.INVALID),
+        responses=documented(*PLATFORM, Kind.CONFLICT, Kind.INVALID),
     )
     async def amend(
         self, desk: NamedDependency[Desk], project_id: ProjectPath, data: JSONBody[ProjectAmendment]
@@ -183,7 +166,7 @@ class PlanRoutes(Controller):
     tags = ("plan",)
     dependencies = DESK
 
-    @get("/tasks", operation_id="listTasks", guards=[requires("psa.tasks.read")], responses=documented(*READ_FAILURES))
+    @get("/tasks", operation_id="listTasks", guards=[requires("psa.tasks.read")], responses=documented(*PLATFORM))
     async def tasks(self, desk: NamedDependency[Desk], project_id: ProjectPath) -> Page[Task]:
         """All tasks of the project, on one page."""
         return await desk.of_project(project_id, lambda psa, project: psa.tasks(project))
@@ -192,7 +175,7 @@ class PlanRoutes(Controller):
         "/tasks",
         operation_id="createTask",
         guards=[requires("psa.tasks.write")],
-        responses=documented(*CREATE_FAILURES),
+        responses=documented(*WRITING),
     )
     async def create_task(
         self, desk: NamedDependency[Desk], project_id: ProjectPath, data: JSONBody[NewTask], key: Key
@@ -212,7 +195,7 @@ class PlanRoutes(Controller):
         "/milestones",
         operation_id="listMilestones",
         guards=[requires("psa.milestones.read")],
-        responses=documented(*READ_FAILURES),
+        responses=documented(*PLATFORM),
     )
     async def milestones(self, desk: NamedDependency[Desk], project_id: ProjectPath) -> Page[Milestone]:
         """All milestones of the project, on one page."""
@@ -222,7 +205,7 @@ class PlanRoutes(Controller):
         "/milestones",
         operation_id="createMilestone",
         guards=[requires("psa.milestones.write")],
-        responses=documented(*CREATE_FAILURES),
+        responses=documented(*WRITING),
     )
     async def create_milestone(
         self, desk: NamedDependency[Desk], project_id: ProjectPath, data: JSONBody[NewMilestone], key: Key
@@ -250,7 +233,7 @@ class StaffingRoutes(Controller):
         "/resource-requests",
         operation_id="listResourceRequests",
         guards=[requires("psa.resource-requests.read")],
-        responses=documented(*READ_FAILURES),
+        responses=documented(*PLATFORM),
     )
     async def resource_requests(self, desk: NamedDependency[Desk], project_id: ProjectPath) -> Page[ResourceRequest]:
         """All resource requests of the project, on one page."""
@@ -260,7 +243,7 @@ class StaffingRoutes(Controller):
         "/resource-requests",
         operation_id="createResourceRequest",
         guards=[requires("psa.resource-requests.write")],
-        responses=documented(*CREATE_FAILURES),
+        responses=documented(*WRITING),
     )
     async def create_resource_request(
         self, desk: NamedDependency[Desk], project_id: ProjectPath, data: JSONBody[NewResourceRequest], key: Key
@@ -283,7 +266,7 @@ class StaffingRoutes(Controller):
         "/assignments",
         operation_id="listAssignments",
         guards=[requires("psa.assignments.read")],
-        responses=documented(*READ_FAILURES),
+        responses=documented(*PLATFORM),
     )
     async def assignments(self, desk: NamedDependency[Desk], project_id: ProjectPath) -> Page[Assignment]:
         """All assignments of people to the project, on one page."""
@@ -293,7 +276,7 @@ class StaffingRoutes(Controller):
         "/assignments",
         operation_id="createAssignment",
         guards=[requires("psa.assignments.write")],
-        responses=documented(*CREATE_FAILURES),
+        responses=documented(*WRITING),
     )
     async def create_assignment(
         self, desk: NamedDependency[Desk], project_id: ProjectPath, data: JSONBody[NewAssignment], key: Key
@@ -324,12 +307,12 @@ class ResourceRoutes(Controller):
         "/resources",
         operation_id="listResources",
         guards=[requires("psa.resources.read")],
-        responses=documented(*READ_FAILURES, Kind.GONE),
+        responses=documented(*PLATFORM, Kind.GONE),
     )
     async def many(
         self,
         desk: NamedDependency[Desk],
-        connection: Connection,
+        connection: ConnectionParameter,
         worker_id: LinkedWorker = None,
         cursor: Cursor = None,
         limit: Limit = 50,
@@ -343,7 +326,7 @@ class ResourceRoutes(Controller):
         "/resources/{resource_id:str}",
         operation_id="getResource",
         guards=[requires("psa.resources.read")],
-        responses=documented(*READ_FAILURES),
+        responses=documented(*PLATFORM),
         response_headers=[ETAG],
     )
     async def one(
@@ -357,22 +340,15 @@ class ResourceRoutes(Controller):
         "/resource-matches",
         operation_id="matchResource",
         guards=[requires("psa.resources.write")],
-        responses=documented(*READ_FAILURES, Kind.CONFLICT, Kind.INVALID),
+        responses=documented(*PLATFORM, Kind.CONFLICT, Kind.INVALID),
         status_code=200,
     )
-    async def match(self, desk: NamedDependency[Desk], connection: Connection, data: JSONBody[NewMatch]) -> Match:
+    async def match(
+        self, desk: NamedDependency[Desk], connection: ConnectionParameter, data: JSONBody[NewMatch]
+    ) -> Match:
         """The worker's record among the people of the PSA, linked if it is certain.
 
         The worker number decides, else e-mail and name together. Nobody is ever created; the same match twice links
         once; a record that is another worker's is refused (409 `already_linked`).
         """
         return await desk.match(connection, data)
-
-
-def tagged(record: T, if_none_match: str | None) -> Response[T]:
-    """The record with its entity tag, or 304 for a caller that holds this very representation."""
-    tag = etag_of(record)
-    if unchanged(if_none_match, tag):
-        nothing: Response[Any] = Response(None, status_code=304, headers={"ETag": tag})
-        return nothing
-    return Response(record, headers={"ETag": tag})

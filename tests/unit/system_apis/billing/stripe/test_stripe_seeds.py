@@ -11,7 +11,7 @@ import uvicorn
 
 from canonical.billing import ScheduleAmendment, ScheduleItem
 from canonical.money import Money, Rate
-from demo.firm import demo_firm
+from demo.morning import demo_firm
 from demo.seeds.stripe import hook_endpoint, records
 from sandboxkit.app import Context
 from sandboxkit.store import Store

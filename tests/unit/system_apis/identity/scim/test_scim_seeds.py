@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from demo.firm import demo_firm
+from demo.morning import demo_firm
 from demo.seeds.scim import ENTERPRISE, NUMBER_AS_EXTERNAL_ID, WITHOUT_NUMBER, account_id, records
 from sandboxkit.app import Context
 from sandboxkit.store import Store

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from demo.firm import demo_firm
+from demo.morning import demo_firm
 from demo.seeds import kantata as seeds
 from sandboxkit.app import Context
 from sandboxkit.store import Store
