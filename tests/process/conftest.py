@@ -46,9 +46,9 @@ def process_database(postgres_url: str, template_database: str) -> str:
     return url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def onboarding(process_database: str) -> AsyncIterator[RunningOnboarding]:
-    """One engine for the session (the engine is one per process); every test has deals of its own."""
+    """One engine for the module (the engine is one per process); every test has deals of its own."""
     clock, platforms = SettableClock(NOW), Platforms()
     database = Database(process_database, "process", pool_size=10)
     authority = Authority(

@@ -66,9 +66,9 @@ class Sections:
         try:
             async with self._database.begin() as session:
                 row = (await session.execute(_COPY, {"name": name})).one_or_none()
-        except Failure:
+            body = None if row is None else msgspec.json.decode(bytes(row.body), type=returns)
+        except (Failure, msgspec.ValidationError):  # the database is away, or an older release kept the copy
             row = None
         if row is None:
             return Freshness(status="unavailable", source=source, as_of=None), None
-        body = msgspec.json.decode(bytes(row.body), type=returns)
         return Freshness(status="stale", source=source, as_of=row.as_of), body

@@ -68,7 +68,7 @@ class Engine:
 
     async def stop(self) -> None:
         """Let go of everything; unfinished workflows are resumed by whoever takes the slot next."""
-        await asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=0)
+        await asyncio.to_thread(DBOS.destroy, destroy_registry=True, workflow_completion_timeout_sec=0)
         await self._slot.release()
 
     async def start(self, run_id: str, workflow: Workflow, request: Mapping[str, Any]) -> None:
