@@ -65,6 +65,10 @@ def _counts(firm: Firm, seen: Seen) -> Iterator[Check]:
     yield check("stripe: active schedules", set_up, active)
     keys = [price["lookup_key"] for prices in seen.prices.values() for price in prices if price["active"]]
     yield check("stripe: prices that exist twice", 0, len(keys) - len(set(keys)))
+    told = [event for events in seen.stripe_events.values() for event in events]
+    yield check(
+        "stripe: changes that were not delivered to us", 0, sum(event["pending_webhooks"] > 0 for event in told)
+    )
     yield check("business central: projects", set_up, sum(len(cards) for cards in seen.cards.values()))
     open_cards = sum(_count(cards, status="Open") for cards in seen.cards.values())
     yield check("business central: approved projects", set_up, open_cards)

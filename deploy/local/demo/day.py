@@ -13,7 +13,7 @@ from demo.checks import ACTIVATED, COUNTRY, Check, judge
 from demo.firm import Deal, Firm
 from demo.morning import demo_firm
 from demo.platforms import read_all
-from demo.seeds import business_central, salesforce, workday
+from demo.seeds import business_central, salesforce, stripe, workday
 from demo.surroundings import Surroundings
 from demo.syncline import Syncline, signed_in
 from servicekit.clock import Clock
@@ -42,6 +42,7 @@ async def play(told: Surroundings, clock: Clock) -> list[Check]:
         _say(f"{len(activated)} projects are activated.")
         last = next(run for run in activated if run.refs.project_id)
         page = await syncline.project_page(last.refs.project_id or "")
+        await _until(lambda: _delivered(told), "Stripe's deliveries")
         return judge(firm, await read_all(told, firm), await syncline.overview(), page)
 
 
@@ -70,11 +71,24 @@ async def hire_the_last(told: Surroundings, firm: Firm) -> None:
 
 async def go_live(told: Surroundings, firm: Firm, syncline: Syncline) -> None:
     """Bind a connection of every capability for every entity; billing has an account for each."""
+    await _subscribe(told)
     since = firm.today.replace(month=1, day=1)
     for entity in firm.entities:
         for capability, names in told.connections.items():
             own = [name for name in names if name.endswith(f"-{COUNTRY[entity.code].lower()}")]
             await syncline.bind(entity.code, capability, (own or names)[0], since)
+
+
+async def _subscribe(told: Surroundings) -> None:
+    """Have each Stripe account deliver its changes to the edge, once."""
+    platform = told.platforms["stripe"]
+    for account in platform.config["accounts"]:
+        url = f"{told.edge}/hooks/stripe-{account['country'].lower()}"
+        headers = {"Authorization": f"Bearer {account['key']}"}
+        async with httpx.AsyncClient(base_url=platform.address, headers=headers, timeout=30) as http:
+            known = (await http.get("/v1/webhook_endpoints")).raise_for_status().json()["data"]
+            if url not in {endpoint["url"] for endpoint in known}:
+                (await http.post("/v1/webhook_endpoints", data=stripe.hook_endpoint(url))).raise_for_status()
 
 
 async def win_everything(told: Surroundings, firm: Firm) -> None:
@@ -144,6 +158,18 @@ async def mend_the_cost_centre(
 async def _activated(syncline: Syncline) -> list[Onboarding] | None:
     runs = [run for run in await syncline.onboardings() if run.state == "activated"]
     return runs if len(runs) == len(ACTIVATED) else None
+
+
+async def _delivered(told: Surroundings) -> bool | None:
+    """Whether Stripe has nothing left to deliver; None while it has."""
+    platform = told.platforms["stripe"]
+    for account in platform.config["accounts"]:
+        headers = {"Authorization": f"Bearer {account['key']}"}
+        async with httpx.AsyncClient(base_url=platform.address, headers=headers, timeout=30) as http:
+            events = (await http.get("/v1/events", params={"limit": "100"})).raise_for_status().json()["data"]
+        if any(event["pending_webhooks"] for event in events):
+            return None
+    return True
 
 
 def _deal_of(firm: Firm, key: str) -> Deal:

@@ -31,6 +31,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     products: dict[str, list[Record]]
     prices: dict[str, list[Record]]
     stripe_customers: dict[str, list[Record]]
+    stripe_events: dict[str, list[Record]]
     cards: dict[str, list[Record]]
     bc_customers: dict[str, list[Record]]
     workers: int
@@ -54,6 +55,7 @@ async def read_all(told: Surroundings, firm: Firm) -> Seen:
         products=await stripe.all("products"),
         prices=await stripe.all("prices"),
         stripe_customers=await stripe.all("customers"),
+        stripe_events=await stripe.all("events"),
         cards=await erp.all("projectCards", BC_CARDS),
         bc_customers=await erp.all("customers", BC_API),
         workers=await _workers(told, platforms["workday"]),
