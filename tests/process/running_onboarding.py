@@ -11,6 +11,8 @@ import msgspec
 from platforms import NOW, Platforms
 
 from canonical.effective import DateRange
+from canonical.envelope import Event
+from canonical.events import OpportunityWon
 from canonical.money import Money, Rate
 from canonical.people import Employment, Worker, WorkTerms
 from canonical.sales import Address, Contract, ContractLine, Customer, Opportunity, PlannedRole
@@ -49,6 +51,26 @@ class RunningOnboarding:
         self.platforms.contracts[contract.id] = contract
         self.platforms.opportunities[opportunity.id] = opportunity
         return opportunity.id
+
+    def event_of(self, won: Opportunity) -> Event:
+        """The event that tells of a win."""
+        data = OpportunityWon(
+            opportunity_id=won.id,
+            customer_id=won.customer_id,
+            contract_id=won.contract_id,
+            kind=won.kind,
+            value=won.value,
+            won_at=won.won_at or NOW,
+        )
+        return Event(
+            id=mint("evt"),
+            source="/system/crm",
+            type="syncline.opportunity-won.v1",
+            subject=won.id,
+            time=NOW,
+            legalentity=won.legal_entity_code,
+            data=msgspec.Raw(msgspec.json.encode(data)),
+        )
 
     async def start(self, opportunity_id: str) -> str:
         return await self.starter.on_request(opportunity_id, "pia@partner.example")

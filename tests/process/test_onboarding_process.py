@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+import msgspec
 import pytest
 from platforms import Platforms
 from running_onboarding import CALLER, DIRECTOR, RunningOnboarding
@@ -247,3 +248,32 @@ async def test_a_decision_is_taken_once(onboarding: RunningOnboarding, platforms
     with pytest.raises(Failure) as caught:
         await onboarding.decide_on(case, "retry")
     assert "nothing_to_decide" == caught.value.code
+
+
+async def test_the_event_of_a_win_starts_its_run_while_the_crm_is_away(
+    onboarding: RunningOnboarding, platforms: Platforms
+) -> None:
+    """The win is claimed from the event alone; the run waits for the CRM, the event does not."""
+    opportunity_id = onboarding.won()
+    hidden = platforms.opportunities.pop(opportunity_id)
+    await onboarding.starter.on_opportunity_won(onboarding.event_of(hidden))
+    run_id = f"project-onboarding:{opportunity_id}:1"
+    await onboarding.open_case(run_id)
+    platforms.opportunities[opportunity_id] = hidden
+    await onboarding.decide(run_id, "retry")
+    run = await onboarding.until(run_id, "activated")
+    assert hidden.name == run.name
+    assert run_id == await onboarding.start(opportunity_id)
+
+
+async def test_what_was_mended_in_the_crm_is_seen_by_a_retry(
+    onboarding: RunningOnboarding, platforms: Platforms
+) -> None:
+    """The checks read the contract again."""
+    run_id = await onboarding.start(onboarding.won(contract_status="in_approval"))
+    assert "contract_unsigned" == (await onboarding.open_case(run_id)).code
+    for contract_id, contract in platforms.contracts.items():
+        platforms.contracts[contract_id] = msgspec.structs.replace(contract, status="signed")
+    await onboarding.decide(run_id, "retry")
+    await onboarding.until(run_id, "activated")
+    assert SET_UP == platforms.calls

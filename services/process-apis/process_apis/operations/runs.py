@@ -41,7 +41,7 @@ _STEP_END = text(
 )
 _CHANGE = text(
     "update run set state = :state, updated_at = :now,"
-    " kind = coalesce(:kind, kind), mode = coalesce(:mode, mode),"
+    " name = coalesce(:name, name), kind = coalesce(:kind, kind), mode = coalesce(:mode, mode),"
     " legal_entity_code = coalesce(:legal_entity_code, legal_entity_code),"
     " plan = coalesce(cast(:plan as jsonb), plan), refs = refs || cast(:refs as jsonb),"
     " activated_at = coalesce(:activated_at, activated_at), ended_at = coalesce(:ended_at, ended_at),"
@@ -102,6 +102,7 @@ class RunChange(msgspec.Struct, frozen=True, kw_only=True):
     """What became known of a run; absent fields stay as they are."""
 
     state: str
+    name: str | None = None
     kind: str | None = None
     mode: str | None = None
     legal_entity_code: str | None = None

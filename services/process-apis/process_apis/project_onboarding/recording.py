@@ -37,7 +37,8 @@ class Recording:
         contract = deal.contract
         refs = {"customer_id": deal.customer.id} | ({} if contract is None else {"contract_id": contract.id})
         code = deal.opportunity.legal_entity_code if contract is None else contract.legal_entity_code
-        await self._run.change(RunChange(state="running", kind=kind, legal_entity_code=code, refs=refs))
+        name = deal.opportunity.name
+        await self._run.change(RunChange(state="running", name=name, kind=kind, legal_entity_code=code, refs=refs))
 
     async def planned(self, plan: Plan, mode: str) -> None:
         """In modes that write nothing the run ends here, with what it would have written."""

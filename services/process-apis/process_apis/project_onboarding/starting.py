@@ -27,10 +27,12 @@ class Starter:
         self._workflow = workflow
 
     async def on_opportunity_won(self, event: Event) -> None:
-        """The handler of `opportunity-won`. A repeat finds its run."""
+        """The handler of `opportunity-won`. A repeat finds its run.
+
+        Needs no platform: a win is never kept waiting, or set aside, because the CRM is away. The run reads the name.
+        """
         won = msgspec.json.decode(event.data, type=OpportunityWon)
-        name = (await self._crm.opportunity(won.opportunity_id)).name
-        await self._start(won.opportunity_id, won.won_at, name, won.value, event.legalentity, SYNCLINE)
+        await self._start(won.opportunity_id, won.won_at, won.opportunity_id, won.value, event.legalentity, SYNCLINE)
 
     async def on_request(self, opportunity_id: str, actor: str) -> str:
         """Returns the run id. Raises INVALID `opportunity_not_found` and `opportunity_not_won`."""
