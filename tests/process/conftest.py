@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import cast
+from uuid import uuid4
 
 import psycopg
 import pytest
+from api_callers import TokenSaysAll, calling, process_service
+from operations_caller import NINE, Operations
 from platforms import NOW, FakeBilling, FakeCrm, FakeErp, FakeHr, FakePsa, Platforms
 from psycopg import sql
 from running_onboarding import CALLER, DIRECTOR, RunningOnboarding, worker
 
 from canonical.work import BindingChange
 from process_apis.engine.runtime import Engine, EngineSettings
+from process_apis.operations.app import create_app
 from process_apis.operations.approvals import Authority
 from process_apis.operations.desk import Desk
 from process_apis.operations.runs import Runs
@@ -26,9 +31,11 @@ from process_apis.project_onboarding.starting import PROCESS, Starter
 from process_apis.project_onboarding.workflow import ProjectOnboarding
 from process_apis.project_onboarding.writing import Writings
 from process_apis.running import Tools
+from process_apis.settings import OperationsSettings
 from process_apis.systems.connecting import Systems
 from servicekit.clock import SettableClock
 from servicekit.database import Database, driver_url
+from servicekit.limits import Limiter
 from servicekit.migrate import migrate
 from servicekit.settings import Secret, ServiceSettings
 from servicekit.telemetry import Telemetry
@@ -100,6 +107,8 @@ async def onboarding(process_database: str) -> AsyncIterator[RunningOnboarding]:
     sweeping.cancel()
     await asyncio.gather(sweeping, return_exceptions=True)
     await engine.stop()
+    # The engine had made its own threads the loop's, and has ended them: whoever comes next needs others.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
     await database.close()
 
 
@@ -110,6 +119,34 @@ def platforms(onboarding: RunningOnboarding) -> Platforms:
     for name in fresh.__dataclass_fields__:
         setattr(onboarding.platforms, name, getattr(fresh, name))
     return onboarding.platforms
+
+
+@pytest.fixture(scope="module")
+async def operations(postgres_url: str, template_database: str, redis_url: str) -> AsyncIterator[Operations]:
+    """The operations API on a database of its own; its relay ends with the module."""
+    name = f"operations_{uuid4().hex}"
+    with psycopg.connect(driver_url(postgres_url), autocommit=True) as connection:
+        create = sql.SQL("create database {} template {}")
+        connection.execute(create.format(sql.Identifier(name), sql.Identifier(template_database)))
+    url = postgres_url.replace("/postgres?", f"/{name}?")
+    migrate(url, "process", "process_apis:migrations")
+    authority = Authority(
+        actor="dana@firm.example",
+        role="delivery-director",
+        currency="EUR",
+        limit=Decimal(300000),
+        legal_entity_codes=("DE01",),
+    )
+    settings = OperationsSettings(
+        service=process_service("process-operations", url, redis_url),
+        cursor_key=Secret("a key for cursors of thirty-two b"),
+        authorities=(authority,),
+    )
+    clock, database = SettableClock(NINE), Database(url, "process")
+    app = create_app(settings, clock=clock, verifier=TokenSaysAll(), limiter=Limiter(10_000, clock=clock))
+    async with calling(app) as http:
+        yield Operations(http, database, clock)
+    await database.close()
 
 
 def _telemetry() -> Telemetry:

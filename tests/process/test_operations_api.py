@@ -2,146 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+import asyncio
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-import httpx
-import psycopg
 import pytest
-from api_callers import TokenSaysAll, calling, person, process_service, token
-from psycopg import sql
+from api_callers import person, token
+from operations_caller import DANA, OLGA, READ, Operations, told
 
-from canonical.money import Money
-from process_apis.operations.app import create_app
-from process_apis.operations.approvals import Authority, Wanted
-from process_apis.operations.cases import Problem
-from process_apis.operations.desk import Desk
-from process_apis.operations.runs import Claim, Runs
-from process_apis.settings import OperationsSettings
-from servicekit.clock import SettableClock
-from servicekit.database import Database, driver_url
-from servicekit.ids import mint
-from servicekit.limits import Limiter
-from servicekit.migrate import migrate
-from servicekit.settings import Secret
-
-NINE = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
-READ = token("operations.exceptions.read")
-AUDIT = token("operations.audit.read")
-OLGA = person("olga@firm.example", "operations.exceptions.read", "operations.exceptions.write")
-DANA = person("dana@firm.example", "operations.approvals.read", "operations.approvals.decide")
-BINDER = person("ivan@firm.example", "operations.bindings.read", "operations.bindings.write")
 RETRY = {"decision": "retry", "reason": "mended in the ERP"}
 NOBODY = "0" * 32
-
-
-class Operations:
-    """The running API, and what processes bring before it."""
-
-    def __init__(self, http: httpx.AsyncClient, database: Database, clock: SettableClock) -> None:
-        self.http = http
-        self.clock = clock
-        self._database = database
-        self._desk = Desk(database, (), clock)
-        self._runs = Runs(database, "rehearsal", clock)
-
-    async def run(self) -> str:
-        """A run of a process that no engine works on."""
-        claim = Claim(
-            business_key=mint("opp"),
-            trigger="test",
-            name="Plant analytics",
-            value=Money.of(87000, "EUR"),
-            legal_entity_code="DE01",
-            actor="syncline",
-            trace_parent="",
-            correlation_id="",
-            won_at=self.clock.now(),
-        )
-        return await self._runs.claim(claim)
-
-    async def case(self, run_id: str = "", *, step: str = "check_contract", blocking: bool = True) -> dict[str, Any]:
-        """An open exception, as the API shows it."""
-        problem = Problem(
-            run_id=run_id or await self.run(),
-            process="rehearsal",
-            step=step,
-            failure_class="business",
-            code="unknown_cost_centre",
-            detail="DE01 has no cost centre CC-X",
-            findings=(),
-            blocking=blocking,
-            legal_entity_code="DE01",
-            value=Money.of(87000, "EUR"),
-            refs={},
-        )
-        async with self._database.begin() as session:
-            raised = await self._desk.cases.raise_case(session, problem)
-        return (await self.http.get(f"/v1/exceptions/{raised.id}", headers=READ)).json()
-
-    async def approval(self, *, amount: int = 250000, requested_by: str = "sal@firm.example") -> dict[str, Any]:
-        """Something that waits for a delivery director."""
-        wanted = Wanted(
-            process="rehearsal",
-            run_id=await self.run(),
-            subject="delivery-director:0",
-            required_role="delivery-director",
-            because=("the contract is worth 200,000 or more",),
-            legal_entity_code="DE01",
-            value=Money.of(amount, "EUR"),
-            requested_by=requested_by,
-            within=timedelta(hours=40),
-        )
-        async with self._database.begin() as session:
-            await self._desk.approvals.request(session, wanted)
-        (asked,) = await self._desk.approvals.of_run(wanted.run_id)
-        return (await self.http.get(f"/v1/approvals/{asked.id}", headers=DANA)).json()
-
-    async def decide(self, path: str, body: dict[str, Any], headers: dict[str, str], key: str = "") -> httpx.Response:
-        keyed = {**headers, "Idempotency-Key": key or uuid4().hex}
-        return await self.http.post(f"/v1/{path}/decisions", json=body, headers=keyed)
-
-    async def audited(self, subject: str) -> list[tuple[str, str, str, str]]:
-        """What the audit trail tells of a subject: actor, client, action and reason."""
-        found = await self.http.get("/v1/audit-records", params={"subject": subject}, headers=AUDIT)
-        return [(one["actor"], one["client_id"], one["action"], one["reason"]) for one in found.json()["items"]]
-
-
-@pytest.fixture(scope="module")
-async def operations(postgres_url: str, template_database: str, redis_url: str) -> AsyncIterator[Operations]:
-    """The API on a database of its own."""
-    name = "operations_api_tests"
-    with psycopg.connect(driver_url(postgres_url), autocommit=True) as connection:
-        create = sql.SQL("create database {} template {}")
-        connection.execute(create.format(sql.Identifier(name), sql.Identifier(template_database)))
-    url = postgres_url.replace("/postgres?", f"/{name}?")
-    migrate(url, "process", "process_apis:migrations")
-    authority = Authority(
-        actor="dana@firm.example",
-        role="delivery-director",
-        currency="EUR",
-        limit=Decimal(300000),
-        legal_entity_codes=("DE01",),
-    )
-    settings = OperationsSettings(
-        service=process_service("process-operations", url, redis_url),
-        cursor_key=Secret("a key for cursors of thirty-two b"),
-        authorities=(authority,),
-    )
-    clock, database = SettableClock(NINE), Database(url, "process")
-    app = create_app(settings, clock=clock, verifier=TokenSaysAll(), limiter=Limiter(10_000, clock=clock))
-    async with calling(app) as http:
-        yield Operations(http, database, clock)
-    await database.close()
-
-
-def told(answer: httpx.Response) -> tuple[int, str]:
-    """Status and code of a refusal."""
-    assert "application/problem+json" == answer.headers["content-type"]
-    return answer.status_code, answer.json()["code"]
 
 
 ROUTES = [
@@ -197,6 +68,17 @@ async def test_a_change_names_what_it_was_read_from(operations: Operations) -> N
     again = await operations.http.patch(path, json=change, headers={**OLGA, "If-Match": read.headers["etag"]})
     assert (412, "precondition_failed") == told(again)
     assert changed.headers["etag"] == (await operations.http.get(path, headers=OLGA)).headers["etag"]
+
+
+async def test_of_two_changes_at_once_one_is_made(operations: Operations) -> None:
+    """Both were read from one state: the second is told so, and what the first has written stays."""
+    path = f"/v1/exceptions/{(await operations.case())['id']}"
+    headers = {**OLGA, "If-Match": (await operations.http.get(path, headers=OLGA)).headers["etag"]}
+    changes = [{"reason": "mine", "assignee": name} for name in ("olga", "peter", "quinn", "rosa")]
+    answers = await asyncio.gather(*(operations.http.patch(path, json=change, headers=headers) for change in changes))
+    assert [200, 412, 412, 412] == sorted(answer.status_code for answer in answers)
+    won = next(answer.json()["assignee"] for answer in answers if answer.status_code == 200)
+    assert won == (await operations.http.get(path, headers=OLGA)).json()["assignee"]
 
 
 async def test_a_comment_is_added_and_says_whose_it_is(operations: Operations) -> None:

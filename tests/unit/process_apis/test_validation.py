@@ -97,6 +97,7 @@ def test_an_entity_contracts_in_its_currencies() -> None:
         "currency": "CHF",
         "total_value": Money.of(87000, "CHF"),
         "lines": (replace(LINE, amount=Money.of(87000, "CHF")),),
+        "roles": (replace(ROLE, bill_rate=Rate(amount="145", currency="CHF")),),
         "opportunity_value": Money.of(87000, "CHF"),
     }
     assert [] == found(deal(**francs))
@@ -165,6 +166,28 @@ def test_the_lines_add_up() -> None:
     """The sum of the lines is the contract's total."""
     lines = (line("time_and_materials", 50000), line("time_and_materials", 36000, "L2"))
     assert [("contract_inconsistent", "/contract/lines")] == found(deal(lines=lines))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {
+            "lines": (
+                line("time_and_materials", 50000),
+                replace(line("time_and_materials", 37000, "L2"), amount=Money.of(37000, "USD")),
+            )
+        },
+        {
+            "lines": (line("milestone", 87000),),
+            "milestones": (replace(milestone("M1", 87000), amount=Money.of(87000, "USD")),),
+        },
+        {"cap": Cap(amount=Money.of(90000, "USD"))},
+        {"roles": (replace(ROLE, bill_rate=Rate(amount="145", currency="USD")),)},
+    ],
+)
+def test_a_contract_has_one_currency(changes: dict[str, Any]) -> None:
+    """Amounts in another one are a finding, told alone: they add up to nothing."""
+    assert [("contract_inconsistent", "/contract/currency")] == found(deal(**changes))
 
 
 @pytest.mark.parametrize("days", [0, 1, 30])

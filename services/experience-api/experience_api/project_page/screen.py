@@ -4,6 +4,7 @@ import asyncio
 from typing import Annotated
 
 import msgspec
+import structlog
 from msgspec import Meta
 
 from canonical.ids import ProjectId
@@ -107,14 +108,14 @@ class ProjectScreen:
         fresh, run = await self._sections.read(f"project:{project_id}:run", "project-onboarding", ask, Onboarding)
         if run is None and fresh.status == "fresh":
             raise Failure(Kind.MISSING, f"there is no project {project_id}")
-        (systems_at, systems), (cases_at, cases), hops = await asyncio.gather(
-            self._systems(project_id, run), self._cases(project_id, run), self._hops(project_id, run)
+        (systems_at, systems), (cases_at, cases), (hops_at, hops) = await asyncio.gather(
+            self._systems(project_id, run), self._cases(project_id, run), self._hops(project_id, run, fresh)
         )
         return ProjectPage(
             project_id=project_id,
             run=_run_section(fresh, run),
             systems=SystemsSection(freshness=systems_at, systems=None if systems is None else systems.sections),
-            hops=HopsSection(freshness=fresh, hops=hops),
+            hops=HopsSection(freshness=hops_at, hops=hops),
             exceptions=ExceptionsSection(
                 freshness=cases_at, exceptions=None if cases is None else tuple(map(_line, cases.cases))
             ),
@@ -133,12 +134,19 @@ class ProjectScreen:
 
         return await self._sections.read(f"project:{project_id}:exceptions", "operations", ask, _Cases)
 
-    async def _hops(self, project_id: str, run: Onboarding | None) -> tuple[Hop, ...]:
-        """Steps of the run and events that name the project or its opportunity."""
+    async def _hops(
+        self, project_id: str, run: Onboarding | None, fresh: Freshness
+    ) -> tuple[Freshness, tuple[Hop, ...]]:
+        """Steps of the run and events that name the project or its opportunity; without the view, the steps alone."""
         ids = (project_id,) if run is None else (project_id, run.opportunity_id)
+        try:
+            events = await self._events.of(ids)
+        except Failure as failure:
+            structlog.get_logger(__name__).warning("hops_not_read", project=project_id, code=failure.code)
+            events, fresh = (), msgspec.structs.replace(fresh, status="unavailable", as_of=None)
         hops = [
             Hop(at=seen.at, kind="event", name=seen.type, system=seen.source, state=None, trace_id=seen.trace_id)
-            for seen in await self._events.of(ids)
+            for seen in events
         ]
         hops += [
             Hop(
@@ -151,7 +159,7 @@ class ProjectScreen:
             )
             for step in (run.steps if run else ())
         ]
-        return tuple(sorted(hops, key=lambda hop: hop.at))
+        return fresh, tuple(sorted(hops, key=lambda hop: hop.at))
 
 
 def _known(run: Onboarding | None) -> Onboarding:

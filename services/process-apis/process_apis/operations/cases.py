@@ -16,6 +16,7 @@ from process_apis.rules.reading import Rules
 from servicekit.auth import Caller
 from servicekit.clock import Clock
 from servicekit.database import Database
+from servicekit.etags import etag_of, require_match
 from servicekit.failures import Failure, Kind
 from servicekit.ids import mint
 
@@ -42,6 +43,7 @@ _RESOLVE = text(
     f" returning {_COLUMNS}"
 )
 _ONE = text(f"select {_COLUMNS} from exception_case where id = :id")
+_HELD = text(f"select {_COLUMNS} from exception_case where id = :id for update")
 _MANY = text(
     f"select {_COLUMNS} from exception_case where true"
     " and (cast(:status as text) is null or status = :status)"
@@ -163,8 +165,10 @@ class Cases:
             rows = (await session.execute(_MANY, values)).mappings().all()
         return tuple(_case(dict(row)) for row in rows)
 
-    async def change(self, case_id: str, change: ExceptionChange, caller: Caller) -> ExceptionCase:
-        """Assign or comment. Raises MISSING."""
+    async def change(
+        self, case_id: str, change: ExceptionChange, caller: Caller, if_match: str | None
+    ) -> ExceptionCase:
+        """Assign or comment. Raises MISSING; PRECONDITION_REQUIRED or STALE unless *if_match* is the case's own tag."""
         now = self._clock.now()
         said = [] if change.comment is None else [Comment(by=caller.actor, at=now, text=change.comment)]
         values = {
@@ -174,9 +178,12 @@ class Cases:
             "now": now,
         }
         async with self._database.begin() as session:
-            row = (await session.execute(_CHANGE, values)).mappings().one_or_none()
-            if row is None:
+            # Held until the change is written: of two with one tag, the second reads what the first has left.
+            held = (await session.execute(_HELD, {"id": case_id})).mappings().one_or_none()
+            if held is None:
                 raise Failure(Kind.MISSING, f"there is no exception {case_id}")
+            require_match(if_match, etag_of(_case(dict(held))))
+            row = (await session.execute(_CHANGE, values)).mappings().one()
             await self._audit.note(session, caller, "exception.change", case_id, change.reason)
         return _case(dict(row))
 

@@ -29,7 +29,7 @@ from servicekit.answers import Answer, StoredAnswers
 from servicekit.auth import Caller, requires
 from servicekit.contract import documented
 from servicekit.cursors import CursorSigner
-from servicekit.etags import etag_of, require_match
+from servicekit.etags import etag_of
 from servicekit.failures import Kind
 
 ETAG = ResponseHeader(name="ETag", documentation_only=True)
@@ -100,8 +100,7 @@ class ExceptionRoutes(Controller):
         if_match: IfMatch = None,
     ) -> Response[ExceptionCase]:
         """Assign it, or say something about it."""
-        require_match(if_match, etag_of(await desk.cases.one(exception_id)))
-        case = await desk.cases.change(exception_id, data, caller)
+        case = await desk.cases.change(exception_id, data, caller, if_match)
         return Response(case, headers={"ETag": etag_of(case)})
 
     @post(

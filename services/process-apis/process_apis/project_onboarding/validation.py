@@ -52,6 +52,13 @@ def _signature(_: Deal, contract: Contract, __: Ledger) -> Iterator[FieldError]:
         yield _finding("contract_unsigned", "contract.status", f"contract {contract.number} is not signed")
 
 
+def _currency(_: Deal, contract: Contract, __: Ledger) -> Iterator[FieldError]:
+    others = _currencies(contract) - {contract.currency}
+    if others:
+        message = f"the contract is in {contract.currency}, and has amounts in {', '.join(sorted(others))}"
+        yield _finding("contract_inconsistent", "contract.currency", message)
+
+
 def _agreement(deal: Deal, contract: Contract, _: Ledger) -> Iterator[FieldError]:
     value = deal.opportunity.value
     if value.currency != contract.currency or value.value != contract.total_value.value:
@@ -60,10 +67,11 @@ def _agreement(deal: Deal, contract: Contract, _: Ledger) -> Iterator[FieldError
         yield _finding("contract_inconsistent", "contract.total_value", message)
     if contract.end_date <= contract.start_date:
         yield _finding("contract_inconsistent", "contract.end_date", "the contract ends before it starts")
-    lines = total([line.amount for line in contract.lines], contract.currency)
-    if lines.value != contract.total_value.value:
-        message = f"the lines add up to {lines.amount}, the contract says {contract.total_value.amount}"
-        yield _finding("contract_inconsistent", "contract.lines", message)
+    if _currencies(contract) == {contract.currency}:  # what is in several adds up to nothing: _currency's finding
+        lines = total([line.amount for line in contract.lines], contract.currency)
+        if lines.value != contract.total_value.value:
+            message = f"the lines add up to {lines.amount}, the contract says {contract.total_value.amount}"
+            yield _finding("contract_inconsistent", "contract.lines", message)
     outside = [role.key for role in contract.roles if not _within(contract, role.start_date, role.end_date)]
     if outside:
         yield _finding(
@@ -73,7 +81,8 @@ def _agreement(deal: Deal, contract: Contract, _: Ledger) -> Iterator[FieldError
 
 def _method(_: Deal, contract: Contract, __: Ledger) -> Iterator[FieldError]:
     methods = {line.method for line in contract.lines}
-    if methods & _BY_RESULT:
+    one_currency = _currencies(contract) == {contract.currency}
+    if methods & _BY_RESULT and one_currency:
         scheduled = total([milestone.amount for milestone in contract.milestones], contract.currency)
         owed = total([line.amount for line in contract.lines if line.method in _BY_RESULT], contract.currency)
         if scheduled.value != owed.value:
@@ -85,7 +94,7 @@ def _method(_: Deal, contract: Contract, __: Ledger) -> Iterator[FieldError]:
             yield _finding("rate_missing", "contract.roles", f"no rate for {', '.join(unpriced)}")
     if methods & _BY_PERIOD and contract.retainer is None:
         yield _finding("contract_inconsistent", "contract.retainer", "a retainer needs its period and amount")
-    if contract.cap is not None and contract.cap.amount.value < _planned(contract):
+    if contract.cap is not None and one_currency and contract.cap.amount.value < _planned(contract):
         message = f"the planned work is worth {_planned(contract)}, the cap is {contract.cap.amount.amount}"
         yield _finding("contract_inconsistent", "contract.cap", message)
 
@@ -144,6 +153,7 @@ CHECKS: tuple[Check, ...] = (
     _entity,
     _cost_centre,
     _tax,
+    _currency,
     _agreement,
     _method,
     _calendar,
@@ -157,6 +167,15 @@ def _finding(code: str, field: str, message: str) -> FieldError:
 
 def _within(contract: Contract, start: date, end: date) -> bool:
     return contract.start_date <= start <= end <= contract.end_date
+
+
+def _currencies(contract: Contract) -> set[str]:
+    """Of every amount and rate that the contract states."""
+    parts = [contract.total_value, *(line.amount for line in contract.lines)]
+    parts += [milestone.amount for milestone in contract.milestones]
+    parts += [] if contract.cap is None else [contract.cap.amount]
+    parts += [] if contract.retainer is None else [contract.retainer.amount]
+    return {part.currency for part in parts} | {role.bill_rate.currency for role in contract.roles if role.bill_rate}
 
 
 def _planned(contract: Contract) -> Decimal:
