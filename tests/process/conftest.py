@@ -68,29 +68,7 @@ async def onboarding(process_database: str) -> AsyncIterator[RunningOnboarding]:
     desk, runs = Desk(database, (authority,), clock), Runs(database, PROCESS, clock)
     engine = Engine(PROCESS, process_database, EngineSettings(schema="engine", retries=2, retry_first_s=0.05))
     running = RunningOnboarding(platforms, desk, runs, clock)
-    systems = cast(
-        "Systems",
-        SimpleNamespace(
-            crm=FakeCrm(platforms),
-            psa=FakePsa(platforms),
-            hr=FakeHr(platforms),
-            billing=FakeBilling(platforms),
-            erp=FakeErp(platforms),
-        ),
-    )
-    tools = Tools(
-        process=PROCESS,
-        database=database,
-        engine=engine,
-        runs=runs,
-        cases=desk.cases,
-        decisions=desk.decisions,
-        approvals=desk.approvals,
-        announcer=desk.announcer(f"/process/{PROCESS}"),
-        telemetry=_telemetry(),
-        clock=clock,
-        auto_retry_after=timedelta(seconds=60),
-    )
+    systems, tools = _systems(platforms), _tools(database, engine, runs, desk, clock)
     process = ProjectOnboarding(tools, Readings(systems, desk.bindings, clock), Writings(systems), desk.rules)
     running.starter = Starter(runs, systems.crm, engine, engine.workflow(PROCESS, process.workflow))
     await engine.launch()
@@ -163,4 +141,33 @@ def _telemetry() -> Telemetry:
             schema="process",
             redis_url="redis://t",
         )
+    )
+
+
+def _systems(platforms: Platforms) -> Systems:
+    return cast(
+        "Systems",
+        SimpleNamespace(
+            crm=FakeCrm(platforms),
+            psa=FakePsa(platforms),
+            hr=FakeHr(platforms),
+            billing=FakeBilling(platforms),
+            erp=FakeErp(platforms),
+        ),
+    )
+
+
+def _tools(database: Database, engine: Engine, runs: Runs, desk: Desk, clock: SettableClock) -> Tools:
+    return Tools(
+        process=PROCESS,
+        database=database,
+        engine=engine,
+        runs=runs,
+        cases=desk.cases,
+        decisions=desk.decisions,
+        approvals=desk.approvals,
+        announcer=desk.announcer(f"/process/{PROCESS}"),
+        telemetry=_telemetry(),
+        clock=clock,
+        auto_retry_after=timedelta(seconds=60),
     )

@@ -28,7 +28,7 @@ def test_every_module_says_what_it_is_for() -> None:
 
 def test_no_file_is_longer_than_400_lines() -> None:
     """A longer file has more than one subject."""
-    lengths = {_name(path): len(path.read_text("utf-8").splitlines()) for path in _sources()}
+    lengths = {_name(path): len(path.read_text("utf-8").splitlines()) for path in (*_sources(), *_tests())}
     nobody(f"{name}: {length} lines" for name, length in lengths.items() if length > LONGEST_FILE)
 
 
@@ -36,7 +36,7 @@ def test_no_function_is_longer_than_40_lines() -> None:
     """From `def` to its last line, its docstring and its signature counted."""
     nobody(
         f"{_name(path)}:{function.lineno} {function.name}: {_length(function)} lines"
-        for path in _sources()
+        for path in (*_sources(), *_tests())
         for function in _functions(path)
         if _length(function) > LONGEST_FUNCTION
     )

@@ -2,97 +2,18 @@
 
 import asyncio
 import inspect
-import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
 import stripe
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
-
-from sandboxkit.app import Context
-from sandboxkit.server import DroppableConnection
-from sandboxkit.store import Store
-from system_apis.billing.stripe.sandbox import create_sandbox_app
-
-KEY = "sk_test_german_account_0001"
-OTHER_KEY = "sk_test_american_account_0002"
-SECRET = "whsec_known_to_the_connection"
-CONTROL = "control"
-T = TypeVar("T")
-
-
-class Judge:
-    """The vendor's client for one account, and the sandbox's administrator."""
-
-    def __init__(self, url: str, context: Context) -> None:
-        self.context = context
-        self.url = url
-        self.client = self.with_key(KEY)
-        self.v1: Any = self.client.v1  # what is judged is the wire, not the client's annotations
-
-    def with_key(self, key: str) -> stripe.StripeClient:
-        return stripe.StripeClient(key, base_addresses={"api": self.url})
-
-    async def administer(self, path: str, body: Any) -> Any:
-        async with httpx.AsyncClient(headers={"Sandbox-Control-Key": CONTROL}) as http:
-            return (await http.post(f"{self.url}/_sandbox/{path}", json=body)).json()
-
-    async def journal(self) -> list[Any]:
-        async with httpx.AsyncClient(headers={"Sandbox-Control-Key": CONTROL}) as http:
-            written: list[Any] = (await http.get(f"{self.url}/_sandbox/journal")).json()
-        return written
-
-    async def customer(self, **params: Any) -> stripe.Customer:
-        return await call(lambda: self.v1.customers.create({"name": "ACME", "email": "ap@acme.example", **params}))
-
-
-async def call(deed: Callable[[], T]) -> T:
-    """The client waits for its answers, so it waits in a thread of its own."""
-    return await asyncio.to_thread(deed)
-
-
-async def refused(deed: Callable[[], object], kind: type[stripe.StripeError]) -> Any:
-    with pytest.raises(kind) as caught:
-        await call(deed)
-    return caught.value
-
-
-@asynccontextmanager
-async def served(app: ASGIApp) -> AsyncIterator[str]:
-    # Named as TCP, or asyncio leaves Nagle's algorithm on and every answer waits 40 ms.
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.bind(("127.0.0.1", 0))
-    listening.listen()
-    config = uvicorn.Config(app, http=DroppableConnection, lifespan="off", log_level="warning", access_log=False)
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await serving
-
-
-@pytest.fixture
-async def judge() -> AsyncIterator[Judge]:
-    accounts = [
-        {"id": "acct_DE01", "key": KEY, "webhook_secret": SECRET, "country": "DE", "search_lag_s": 30},
-        {"id": "acct_US01", "key": OTHER_KEY, "rate_per_s": 3},
-    ]
-    config = {"accounts": accounts, "webhook_pauses_s": [0.01, 0.01]}
-    context = Context(store=Store(":memory:"), control_key=CONTROL, base_url="http://127.0.0.1", config=config)
-    async with served(create_sandbox_app(context)) as url:
-        yield Judge(url, context)
-    context.store.close()
+from stripe_judging import KEY, OTHER_KEY, SECRET, Judge, call, refused, served
 
 
 async def test_customers_are_kept_found_by_email_changed_and_deleted(judge: Judge) -> None:
@@ -262,106 +183,6 @@ async def test_a_key_in_use_is_409(judge: Judge) -> None:
     assert (409, "idempotency_key_in_use") == (answer.status_code, answer.json()["error"]["code"])
     await judge.administer("actions/release_executions", {})
     assert "ACME" == (await first).name
-
-
-async def test_an_invoice_goes_from_draft_to_paid(judge: Judge) -> None:
-    """Items on the draft, tax by line, finalised with a number and a due date, sent, paid outside of Stripe."""
-    customer = await judge.customer()
-    rate = await call(lambda: judge.v1.tax_rates.create({"display_name": "VAT", "percentage": 19, "inclusive": False}))
-    draft = await call(
-        lambda: judge.v1.invoices.create(
-            {"customer": customer.id, "collection_method": "send_invoice", "days_until_due": 30, "currency": "eur"}
-        )
-    )
-    assert ("draft", 0, None) == (draft.status, draft.total, draft.number)
-    await call(
-        lambda: judge.v1.invoice_items.create(
-            {"customer": customer.id, "invoice": draft.id, "amount": 3000000, "tax_rates": [rate.id]}
-        )
-    )
-    await call(
-        lambda: judge.v1.invoice_items.create(
-            {"invoice": draft.id, "unit_amount_decimal": "14512.345", "quantity_decimal": "7.5", "tax_rates": [rate.id]}
-        )
-    )
-    final = await call(lambda: judge.v1.invoices.finalize_invoice(draft.id, {"auto_advance": False}))
-    # 30000.00 + 7.5 h x 145.12345 = 1088.43 (rounded once), tax 5700.00 + 206.80.
-    assert ("open", 3108843, 590680, 3699523) == (
-        final.status,
-        final.subtotal,
-        final.total_taxes[0].amount,
-        final.total,
-    )
-    assert f"{customer.invoice_prefix}-0001" == final.number
-    assert final.due_date - final.status_transitions.finalized_at == 30 * 86400
-    assert "open" == (await call(lambda: judge.v1.invoices.send_invoice(draft.id))).status
-    paid = await call(lambda: judge.v1.invoices.pay(draft.id, {"paid_out_of_band": True}))
-    assert ("paid", 0, 3699523) == (paid.status, paid.amount_remaining, paid.amount_paid)
-    payments = await call(lambda: judge.v1.invoice_payments.list({"invoice": draft.id}))
-    assert [(3699523, "payment_record")] == [(one.amount_paid, one.payment.type) for one in payments.data]
-    error = await refused(lambda: judge.v1.invoices.pay(draft.id), stripe.InvalidRequestError)
-    assert "Invoice is already paid" in str(error)
-    locked = await call(lambda: judge.v1.customers.retrieve(customer.id))
-    assert "eur" == locked.currency
-
-
-async def test_an_issued_invoice_is_corrected_only_by_credit_or_void(judge: Judge) -> None:
-    """Edits are refused, a credit note lowers what is owed, a void ends it; the customer's currency never changes."""
-    customer = await judge.customer()
-    draft = await call(lambda: judge.v1.invoices.create({"customer": customer.id, "currency": "gbp"}))
-    error = await refused(lambda: judge.v1.invoices.finalize_invoice(draft.id), stripe.InvalidRequestError)
-    assert "invoice_no_customer_line_items" == error.code
-    item: Any = {"customer": customer.id, "invoice": draft.id, "amount": 100000}
-    await call(lambda: judge.v1.invoice_items.create(item))
-    await call(lambda: judge.v1.invoices.finalize_invoice(draft.id))
-    error = await refused(lambda: judge.v1.invoices.update(draft.id, {"description": "x"}), stripe.InvalidRequestError)
-    assert "invoice_not_editable" == error.code
-    error = await refused(lambda: judge.v1.invoice_items.create(item), stripe.InvalidRequestError)
-    assert "invoice_not_editable" == error.code
-    error = await refused(
-        lambda: judge.v1.invoices.pay(draft.id, {"payment_method": "pm_card_chargeDeclined"}), stripe.CardError
-    )
-    assert (402, "card_declined") == (error.http_status, error.code)
-    lines = await call(lambda: judge.v1.invoices.line_items.list(draft.id))
-    note = await call(
-        lambda: judge.v1.credit_notes.create(
-            {
-                "invoice": draft.id,
-                "lines": [{"type": "invoice_line_item", "invoice_line_item": lines.data[0].id, "amount": 40000}],
-                "reason": "order_change",
-            }
-        )
-    )
-    assert ("issued", "pre_payment", 40000) == (note.status, note.type, note.total)
-    assert 60000 == (await call(lambda: judge.v1.invoices.retrieve(draft.id))).amount_remaining
-    assert "void" == (await call(lambda: judge.v1.invoices.void_invoice(draft.id))).status
-    euros: Any = {"customer": customer.id, "currency": "eur"}
-    error = await refused(lambda: judge.v1.invoices.create(euros), stripe.InvalidRequestError)
-    assert "You cannot combine currencies on a single customer." in str(error)
-
-
-async def test_pending_items_stay_off_an_invoice_unless_included(judge: Judge) -> None:
-    """The current default is to exclude them: the invoice would be empty."""
-    customer = await judge.customer()
-    item: Any = {"customer": customer.id, "amount": 5000, "currency": "usd"}
-    await call(lambda: judge.v1.invoice_items.create(item))
-    empty = await call(lambda: judge.v1.invoices.create({"customer": customer.id}))
-    assert ("usd", []) == (empty.currency, empty.lines.data)
-    whole: Any = {"customer": customer.id, "pending_invoice_items_behavior": "include"}
-    assert 5000 == (await call(lambda: judge.v1.invoices.create(whole))).total
-
-
-async def test_a_price_of_an_archived_product_cannot_be_invoiced(judge: Judge) -> None:
-    """The product is the switch: its prices stay active in themselves."""
-    customer = await judge.customer()
-    product = await call(lambda: judge.v1.products.create({"name": "P", "active": False}))
-    price = await call(lambda: judge.v1.prices.create({"product": product.id, "currency": "usd", "unit_amount": 1}))
-    invoice = await call(lambda: judge.v1.invoices.create({"customer": customer.id, "currency": "usd"}))
-    item: Any = {"invoice": invoice.id, "pricing": {"price": price.id}}
-    error = await refused(lambda: judge.v1.invoice_items.create(item), stripe.InvalidRequestError)
-    assert "its product is not active" in str(error)
-    await call(lambda: judge.v1.products.update(product.id, {"active": True}))
-    assert 1 == (await call(lambda: judge.v1.invoice_items.create(item))).amount
 
 
 async def test_search_lags_behind_and_then_finds_by_metadata(judge: Judge) -> None:

@@ -1,87 +1,17 @@
 """What every PSA connector keeps, whichever vendor serves it."""
 
-import itertools
-from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Any
 
 import msgspec
-import pytest
+from psa_orders import END, NEW_MILESTONE, NEW_TASK, START, failure_of, new_assignment, new_project, new_request, person
 
 from canonical.delivery import (
-    NewAssignment,
-    NewMilestone,
-    NewProject,
-    NewResourceRequest,
-    NewTask,
     ProjectAmendment,
 )
-from canonical.money import Money, Rate
-from servicekit.failures import Failure, Kind
+from canonical.money import Money
+from servicekit.failures import Kind
 from system_apis.psa.port import Psa
-
-START, END = date(2026, 12, 1), date(2027, 3, 31)
-
-
-def new_project(number: str = "P-100", **changes: Any) -> NewProject:
-    project = NewProject(
-        number=number,
-        name="Grid data platform",
-        opportunity_id=f"opp_{1:032x}",
-        contract_id=f"ctr_{2:032x}",
-        contract_number="D01",
-        customer_id=f"cus_{3:032x}",
-        customer_name="Alpenstrom AG",
-        legal_entity_code="DE01",
-        currency="EUR",
-        start_date=START,
-        end_date=END,
-        budget=Money(amount="174000.50", currency="EUR"),
-    )
-    return msgspec.structs.replace(project, **changes)
-
-
-def new_request(**changes: Any) -> NewResourceRequest:
-    request = NewResourceRequest(
-        role="Engineer",
-        skills=("python", "data-engineering"),
-        hours=600,
-        start_date=START,
-        end_date=END,
-        bill_rate=Rate(amount="145", currency="EUR"),
-    )
-    return msgspec.structs.replace(request, **changes)
-
-
-NEW_TASK = NewTask(title="Design", billable=False, start_date=START, end_date=END)
-NEW_MILESTONE = NewMilestone(title="Pilot live", due_date=END, amount=Money(amount="60000.25", currency="EUR"))
-
-
-def new_assignment(request_id: str, resource_id: str, **changes: Any) -> NewAssignment:
-    assignment = NewAssignment(
-        resource_request_id=request_id, resource_id=resource_id, start_date=START, end_date=END, hours=400
-    )
-    return msgspec.structs.replace(assignment, **changes)
-
-
-async def failure_of(work: Awaitable[object]) -> Failure:
-    with pytest.raises(Failure) as caught:
-        await work
-    return caught.value
-
-
-async def attempted(work: Awaitable[object]) -> Failure | None:
-    """What came of a try that may fail."""
-    try:
-        await work
-    except Failure as failure:
-        return failure
-    return None
-
-
-async def person(psa: Psa, name: str) -> str:
-    listing = await psa.resources(None, 50)
-    return next(found.id for found in listing.items if found.name == name)
 
 
 async def test_every_vendor_keeps_the_port(stage: Any) -> None:
@@ -300,96 +230,6 @@ async def test_a_worker_is_looked_for_by_number_then_by_email(stage: Any) -> Non
     assert [("Ada Brandt", "other_worker")] == await found("W2", "ada.brandt@x.example")
     assert [] == await found("W2", "nobody@x.example")
     assert [] == await found("W2", None)
-
-
-Create = Callable[[Psa, str, str], Awaitable[Any]]
-CREATES: dict[str, tuple[Create, Create, Callable[[Psa, str], Awaitable[Any]]]] = {
-    "task": (
-        lambda psa, project, key: psa.create_task(project, NEW_TASK, key),
-        lambda psa, project, key: psa.created_task(project, NEW_TASK, key),
-        lambda psa, project: psa.tasks(project),
-    ),
-    "milestone": (
-        lambda psa, project, key: psa.create_milestone(project, NEW_MILESTONE, key),
-        lambda psa, project, key: psa.created_milestone(project, NEW_MILESTONE, key),
-        lambda psa, project: psa.milestones(project),
-    ),
-    "resource_request": (
-        lambda psa, project, key: psa.create_resource_request(project, new_request(), key),
-        lambda psa, project, key: psa.created_resource_request(project, new_request(), key),
-        lambda psa, project: psa.resource_requests(project),
-    ),
-}
-
-
-@pytest.mark.parametrize("fault", ["lose_answer", "drop", "outage", "throttle"])
-@pytest.mark.parametrize("what", CREATES)
-async def test_whatever_fails_between_two_tries_one_record_comes_of_it(stage: Any, what: str, fault: str) -> None:
-    """For each request of the write in turn: fail it, try again under the same key, and find exactly one whole record.
-
-    A failure after a part was made is IN_DOUBT, so that the next try looks for it first.
-    """
-    create, created, listed = CREATES[what]
-    for place in itertools.count():
-        project = (await stage.psa.create_project(new_project(f"P-{place}00"), f"project-{place:04}")).id
-        key = f"key-{place:08}"
-        assert await created(stage.psa, project, key) is None
-        await stage.fail(fault, method="POST", skip=place)
-        failure = await attempted(create(stage.psa, project, key))
-        if failure is not None:
-            in_doubt = fault in {"lose_answer", "drop"} or place > 0
-            assert (in_doubt, True) == (failure.kind is Kind.IN_DOUBT, failure.kind.retryable)
-        spared = bool(await stage.faults())
-        await stage.mend()
-        again = await create(stage.psa, project, key)
-        assert again == await created(stage.psa, project, key)
-        assert (again,) == await listed(stage.psa, project)
-        if spared:
-            return
-
-
-@pytest.mark.parametrize("fault", ["lose_answer", "drop", "outage", "throttle"])
-async def test_a_project_is_made_once_whatever_fails(stage: Any, fault: str) -> None:
-    """The same for the project and all the references that belong to it."""
-    for place in itertools.count():
-        wanted = new_project(f"P-{place}00", contract_number=f"D{place}", customer_id=f"cus_{place:032x}")
-        await stage.fail(fault, method="POST", skip=place)
-        failure = await attempted(stage.psa.create_project(wanted, f"key-{place:08}"))
-        assert failure is None or failure.kind.retryable
-        spared = bool(await stage.faults())
-        await stage.mend()
-        again = await stage.psa.create_project(wanted, f"key-{place:08}")
-        assert again == await stage.psa.project_of_contract(f"D{place}")
-        assert (wanted.opportunity_id, wanted.contract_id, wanted.customer_id) == (
-            again.opportunity_id,
-            again.contract_id,
-            again.customer_id,
-        )
-        if spared:
-            break
-    listing = await stage.psa.projects(None, 200)
-    assert place + 1 == len(listing.items)
-
-
-@pytest.mark.parametrize("fault", ["lose_answer", "drop", "outage", "throttle"])
-async def test_an_assignment_is_made_once_whatever_fails(stage: Any, fault: str) -> None:
-    """The same for the assignment, whichever request, reading or changing, fails."""
-    psa = stage.psa
-    ada = await person(psa, "Ada Brandt")
-    for place in itertools.count():
-        project = (await psa.create_project(new_project(f"P-{place}00"), f"project-{place:04}")).id
-        request = await psa.create_resource_request(project, new_request(), f"request-{place:04}")
-        wanted = new_assignment(request.id, ada)
-        await stage.fail(fault, skip=place)
-        failure = await attempted(psa.create_assignment(project, wanted, f"key-{place:08}"))
-        assert failure is None or failure.kind.retryable
-        spared = bool(await stage.faults())
-        await stage.mend()
-        again = await psa.create_assignment(project, wanted, f"key-{place:08}")
-        assert again == await psa.created_assignment(project, wanted, f"key-{place:08}")
-        assert (again,) == await psa.assignments(project)
-        if spared:
-            return
 
 
 async def test_failures_of_the_platform_say_whether_trying_again_helps(stage: Any) -> None:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Mapping
 from datetime import date
 from decimal import Decimal
 
-import httpx
 import msgspec
 import pytest
+from scripted_upstream import (
+    Conversation,
+    Pauses,
+    Ticks,
+    answers_ok,
+    hangs_up,
+    nobody,
+    says_nothing,
+    serving,
+)
 
 from servicekit.breaker import Breaker, RetryBudget
-from servicekit.failures import Failure, FieldError, Kind
-from servicekit.problems import Problem
+from servicekit.failures import Failure, Kind
 from servicekit.transport import http_client, whole
-from servicekit.upstream import Upstream, problem_to_failure
-
-Talk = Callable[["Conversation"], Awaitable[None]]
+from servicekit.upstream import Upstream
 
 
 class Thing(msgspec.Struct, frozen=True):
@@ -27,106 +31,6 @@ class Thing(msgspec.Struct, frozen=True):
 
     id: str
     amount: Decimal
-
-
-class Conversation:
-    """One request that came in, and the ways to treat it."""
-
-    def __init__(self, head: bytes, body: bytes, writer: asyncio.StreamWriter, number: int) -> None:
-        self.head, self.body, self.writer, self.number = head, body, writer, number
-
-    @property
-    def method(self) -> str:
-        return self.head.split(b" ")[0].decode()
-
-    def header(self, name: str) -> str:
-        lines = self.head.decode().split("\r\n")[1:]
-        return next((line.partition(": ")[2] for line in lines if line.lower().startswith(f"{name.lower()}: ")), "")
-
-    async def answer(self, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
-        fields = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
-        start = f"HTTP/1.1 {status} X\r\ncontent-length: {len(body)}\r\n{fields}\r\n"
-        self.writer.write(start.encode() + body)
-        await self.writer.drain()
-
-    def hang_up(self) -> None:
-        self.writer.close()
-
-
-class Server:
-    """A scripted HTTP server on a real socket."""
-
-    def __init__(self, talk: Talk) -> None:
-        self.talk = talk
-        self.seen: list[Conversation] = []
-        self.left = asyncio.Event()
-        self.writers: list[asyncio.StreamWriter] = []
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.writers.append(writer)
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
-            while not writer.is_closing():
-                head = await reader.readuntil(b"\r\n\r\n")
-                conversation = Conversation(head, b"", writer, len(self.seen) + 1)
-                conversation.body = await reader.readexactly(int(conversation.header("content-length") or 0))
-                self.seen.append(conversation)
-                await self.talk(conversation)
-        self.left.set()
-        writer.close()
-
-
-@asynccontextmanager
-async def serving(talk: Talk, port: int = 0) -> AsyncIterator[tuple[Server, str]]:
-    """A server that treats each request with *talk*, and its URL."""
-    server = Server(talk)
-    listening = await asyncio.start_server(server.serve, "127.0.0.1", port)
-    try:
-        yield server, f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
-    finally:
-        listening.close()
-        for writer in server.writers:
-            writer.close()
-        await listening.wait_closed()
-
-
-class Pauses:
-    """Stands in for asyncio.sleep: notes the pauses and takes none."""
-
-    def __init__(self) -> None:
-        self.taken: list[float] = []
-
-    async def __call__(self, seconds: float) -> None:
-        self.taken.append(seconds)
-
-
-class Ticks:
-    """A monotonic clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-async def answers_ok(conversation: Conversation) -> None:
-    await conversation.answer(200, b'{"id":"1","amount":"1.50"}', {"content-type": "application/json"})
-
-
-async def hangs_up(conversation: Conversation) -> None:
-    conversation.hang_up()
-
-
-async def says_nothing(conversation: Conversation) -> None:
-    await asyncio.Event().wait()
-
-
-def nobody() -> str:
-    """A URL where nobody listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 async def failure_of(call: Awaitable[object]) -> Failure:
@@ -453,47 +357,3 @@ async def test_an_answer_against_the_contract_is_bad_upstream(body: bytes) -> No
     async with serving(wrong) as (_, url), Upstream("psa", url) as upstream:
         failure = await failure_of(upstream.call("GET", "/x", returns=Thing))
     assert Kind.BAD_UPSTREAM is failure.kind
-
-
-def problem_answer(kind: Kind, code: str = "", headers: Mapping[str, str] | None = None) -> httpx.Response:
-    problem = Problem(
-        type=f"/docs/problems/{kind.code}",
-        title="t",
-        status=kind.status,
-        code=code or kind.code,
-        detail="d",
-        trace_id="0" * 32,
-        retryable=kind.retryable,
-        errors=(FieldError(pointer="/a", code="c", message="m"),),
-    )
-    whole_headers = {"content-type": "application/problem+json", **(headers or {})}
-    return httpx.Response(kind.status, content=msgspec.json.encode(problem), headers=whole_headers)
-
-
-@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.UNAUTHENTICATED])
-def test_a_failure_survives_the_way_between_services(kind: Kind) -> None:
-    """Kind, code, detail, errors and waiting time come back, also where two kinds share a status."""
-    failure = problem_to_failure(problem_answer(kind, "refined", {"retry-after": "7"}))
-    assert (kind, "refined", "d", "/a", 7.0) == (
-        failure.kind,
-        failure.code,
-        failure.detail,
-        failure.errors[0].pointer,
-        failure.retry_after_s,
-    )
-
-
-@pytest.mark.parametrize(
-    ("response", "kind"),
-    [
-        (problem_answer(Kind.UNAUTHENTICATED), Kind.MISCONFIGURED),
-        (problem_answer(Kind.DENIED, "insufficient_scope"), Kind.MISCONFIGURED),
-        (httpx.Response(503, text="upstream connect error"), Kind.UNAVAILABLE),
-        (httpx.Response(504), Kind.TIMED_OUT),
-        (httpx.Response(500, text="<html>"), Kind.BAD_UPSTREAM),
-        (httpx.Response(400, content=b"{", headers={"content-type": "application/problem+json"}), Kind.BAD_UPSTREAM),
-    ],
-)
-def test_what_is_no_problem_of_the_callers_does_not_become_one(response: httpx.Response, kind: Kind) -> None:
-    """Our own credentials being refused is our misconfiguration; a proxy's answers are told by their status."""
-    assert kind is problem_to_failure(response).kind

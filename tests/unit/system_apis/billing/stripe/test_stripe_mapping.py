@@ -203,9 +203,8 @@ def test_a_customer_without_a_currency_is_no_account() -> None:
     assert (None, "GBP") == (by_hand.customer_id, by_hand.currency)
 
 
-def test_a_schedule_says_all_of_itself_in_metadata() -> None:
-    """Ids are those of the canonical model, apart from the account, which the vendor knows itself."""
-    new = NewBillingSchedule(
+def _schedule() -> NewBillingSchedule:
+    return NewBillingSchedule(
         project_id=f"prj_{2:032x}",
         project_number="P-1",
         contract_id=f"ctr_{3:032x}",
@@ -224,6 +223,11 @@ def test_a_schedule_says_all_of_itself_in_metadata() -> None:
             ),
         ),
     )
+
+
+def test_a_schedule_says_all_of_itself_in_metadata() -> None:
+    """Ids are those of the canonical model, apart from the account, which the vendor knows itself."""
+    new = _schedule()
     fields = mapping.from_schedule(new, "run-1.schedule", mapping.product_id("P-1", 1))
     assert ("syncline_P-1", "P-1", False) == (fields["id"], fields["name"], fields["active"])
     assert {
