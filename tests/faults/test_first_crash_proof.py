@@ -96,7 +96,7 @@ async def _strike(system: RunningSystem, case: Case) -> None:
             return found or None
 
         found = await until(any_held, f"a held write, {seen} of {len(HELD)} seen")
-        system.kill("process-project-onboarding")
+        await system.kill("process-project-onboarding")
         await system.flush_valkey()
         case.struck(f"process API killed and Valkey emptied, writes held at {', '.join(vendor for vendor, _ in found)}")
         for vendor, held_id in found:

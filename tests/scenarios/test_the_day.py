@@ -52,7 +52,7 @@ async def test_a_page_outlives_the_process_api(whole_day: PlayedDay) -> None:
     async with signed_in(whole_day.system.told) as syncline:
         fresh = await syncline.overview()
         assert "fresh" == fresh["onboardings"]["freshness"]["status"]
-        whole_day.system.kill("process-project-onboarding")
+        await whole_day.system.kill("process-project-onboarding")
         stale = await until(lambda: _stale_overview(syncline), "a stale section")
         assert fresh["onboardings"]["states"] == stale["onboardings"]["states"]
         assert fresh["onboardings"]["freshness"]["as_of"] == stale["onboardings"]["freshness"]["as_of"]

@@ -48,11 +48,13 @@ class RunningSystem:
     def told(self) -> Surroundings:
         return surroundings(self.site)
 
-    def kill(self, name: str) -> None:
-        """`kill -9`; the supervisor starts it again."""
-        process_id = self._supervisor.process_id(name)
-        assert process_id is not None, f"{name} does not run"
-        os.kill(process_id, signal.SIGKILL)
+    async def kill(self, name: str) -> None:
+        """`kill -9`, once it runs again after the last one; the supervisor starts it again."""
+
+        async def running() -> int | None:
+            return self._supervisor.process_id(name)
+
+        os.kill(await until(running, f"{name} to run"), signal.SIGKILL)
 
     async def flush_valkey(self) -> None:
         """Throw everything away that Valkey holds."""
