@@ -34,8 +34,10 @@ def test_a_project_is_numbered_by_entity_and_contract() -> None:
 
 
 def test_a_project_number_fits_the_erp() -> None:
-    """Twenty characters at most, in the form that the PSA and the ERP accept."""
-    assert "P-DE01-ABCDEFGHIJKLM" == project_number(contract(number="ABCDEFGHIJKLMNOPQ"))
+    """Twenty characters at most; long numbers that begin alike are still two projects with numbers that stay."""
+    assert "P-DE01-ABCDEFGHIJKLM" == project_number(contract(number="ABCDEFGHIJKLM"))
+    assert "P-DE01-ABCD-EF823EC2" == project_number(contract(number="ABCDEFGHIJKLMNOPQ"))
+    assert "P-DE01-ABCD-0878EEB6" == project_number(contract(number="ABCDEFGHIJKLMNOPR"))
     told = msgspec.json.encode(planned().project)
     assert planned().project == msgspec.json.decode(told, type=NewProject)
 

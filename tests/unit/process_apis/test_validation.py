@@ -243,6 +243,13 @@ def test_a_recurring_agreement_has_period_and_amount(method: str) -> None:
     assert [] == found(deal(lines=lines, retainer=retainer))
 
 
+def test_a_retainer_is_billed_by_one_line() -> None:
+    """A contract has one retainer: two lines would bill it twice."""
+    lines = (line("fixed_availability", 43500), line("fixed_availability", 43500, "L2"))
+    retainer = Retainer(kind="fixed_availability", period="P1M", amount=Money.of(14500, "EUR"))
+    assert [("contract_inconsistent", "/contract/retainer")] == found(deal(lines=lines, retainer=retainer))
+
+
 def test_planned_work_fits_under_the_cap() -> None:
     """600 hours at 145 are 87,000: a cap of that much holds, a lower one does not."""
     assert [] == found(deal(cap=Cap(amount=Money.of(87000, "EUR"))))

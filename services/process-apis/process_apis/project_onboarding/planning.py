@@ -1,5 +1,7 @@
 """What an onboarding will write, worked out before the first write: pure, so that shadow mode shows exactly this."""
 
+import hashlib
+
 import msgspec
 
 from canonical.billing import NewBillingAccount, ScheduleItem
@@ -8,6 +10,9 @@ from canonical.ledger import NewCustomerAccount
 from canonical.money import Money
 from canonical.sales import Contract, ContractLine
 from process_apis.project_onboarding.facts import Deal
+
+# What the shortest field for it takes: No. of a Business Central project, Code[20].
+_NUMBER_LENGTH = 20
 
 
 class ShellPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,8 +37,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def project_number(contract: Contract) -> str:
-    """The number that PSA and ERP agree on: the same contract always has the same."""
-    return f"P-{contract.legal_entity_code}-{contract.number}"[:20]
+    """The number that PSA and ERP agree on: the same contract always has the same, and no other contract has it."""
+    number = f"P-{contract.legal_entity_code}-{contract.number}"
+    if len(number) <= _NUMBER_LENGTH:
+        return number
+    digest = hashlib.sha256(number.encode()).hexdigest()[:8].upper()
+    return f"{number[: _NUMBER_LENGTH - 9]}-{digest}"
 
 
 def plan(deal: Deal, contract: Contract) -> Plan:

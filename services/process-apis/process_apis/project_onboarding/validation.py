@@ -94,6 +94,10 @@ def _method(_: Deal, contract: Contract, __: Ledger) -> Iterator[FieldError]:
             yield _finding("rate_missing", "contract.roles", f"no rate for {', '.join(unpriced)}")
     if methods & _BY_PERIOD and contract.retainer is None:
         yield _finding("contract_inconsistent", "contract.retainer", "a retainer needs its period and amount")
+    periodic = [line.key for line in contract.lines if line.method in _BY_PERIOD]
+    if len(periodic) > 1:
+        message = f"lines {', '.join(periodic)} would each bill the contract's one retainer"
+        yield _finding("contract_inconsistent", "contract.retainer", message)
     if contract.cap is not None and one_currency and contract.cap.amount.value < _planned(contract):
         message = f"the planned work is worth {_planned(contract)}, the cap is {contract.cap.amount.amount}"
         yield _finding("contract_inconsistent", "contract.cap", message)
