@@ -18,16 +18,19 @@ NO_TESTS = 5  # pytest's exit code when it found none
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True):
-    """One tool that must agree. `judge` turns its exit code and output into (ok, remark); without one, 0 is good."""
+    """One tool that must agree. `judge` turns its exit code and output into (ok, remark); without one, 0 is good.
+
+    `ok` is None where the tool could not check anything: that fails nothing, and is not said to hold either.
+    """
 
     name: str
     command: tuple[str, ...]
-    judge: Callable[[int, str], tuple[bool, str]] | None = None
+    judge: Callable[[int, str], tuple[bool | None, str]] | None = None
 
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     name: str
-    ok: bool
+    ok: bool | None  # None: not checked
     seconds: float
     remark: str = ""
 
@@ -44,16 +47,16 @@ class TestReport(msgspec.Struct, frozen=True, kw_only=True):
     tests: Mapping[str, int]  # "passed", "failed", "errors", "skipped"
 
 
-def audited(code: int, output: str) -> tuple[bool, str]:
-    """pip-audit's answer. A known vulnerability fails the gate; an advisory service that is not reached does not."""
+def audited(code: int, output: str) -> tuple[bool | None, str]:
+    """pip-audit's answer. A known vulnerability fails the gate; where the service tells nothing, nothing is checked."""
     try:
         audit = msgspec.json.decode(output[output.index("{") :], type=dict[str, list[dict[str, object]]])
     except (ValueError, msgspec.MsgspecError):
-        return True, "not checked: the advisory service could not be reached"
+        return None, "not checked: the advisory service could not be reached"
     known = [package for package in audit["dependencies"] if "skip_reason" not in package]
     found = [str(package["name"]) for package in known if package.get("vulns")]
     if not known:
-        return True, "not checked: the advisory service knows none of these packages"
+        return None, "not checked: the advisory service knows none of these packages"
     return not found and code == 0, f"vulnerable: {', '.join(found)}" if found else f"{len(known)} packages"
 
 
@@ -78,11 +81,14 @@ async def check(clone: Path, gates: Sequence[Gate] = GATES) -> int:
     """Ask every gate, also after one has failed; show what a failed one printed. Returns the exit code."""
     here, console, began = _begin(clone)
     results = [await _ask(gate, here, console) for gate in gates]
-    failed = [result.name for result in results if not result.ok]
+    failed = [result.name for result in results if result.ok is False]
+    unchecked = [result.name for result in results if result.ok is None]
     seconds = round(time.monotonic() - began, 1)
     report = CheckReport(status="failed" if failed else "passed", seconds=seconds, gates=results)
     path = reports.write(here.reports, "check", report)
     verdict = f"failed: {', '.join(failed)}" if failed else "all gates hold"
+    if unchecked:
+        verdict += f" (not checked: {', '.join(unchecked)})"
     console.say(f"check: {verdict}, in {seconds:.0f} s. Report: {path}")
     return 1 if failed else 0
 
@@ -124,10 +130,11 @@ async def _ask(gate: Gate, here: places.Places, console: Console) -> GateResult:
     began = time.monotonic()
     code = await _run(gate.command, here, log)
     seconds = round(time.monotonic() - began, 1)
-    ok, remark = gate.judge(code, log.read_text("utf-8", errors="replace")) if gate.judge else (code == 0, "")
-    mark = console.good("ok  " if ok else "FAIL", good=ok)
+    said = log.read_text("utf-8", errors="replace")
+    ok, remark = gate.judge(code, said) if gate.judge else (code == 0, "")
+    mark = "--  " if ok is None else console.good("ok  " if ok else "FAIL", good=ok)
     console.say(f"  {mark}  {seconds:5.1f} s  {gate.name}{f' ({remark})' if remark else ''}")
-    if not ok:
+    if ok is False:
         for line in tail(log, lines=60):
             console.say(f"      {line}")
     return GateResult(name=gate.name, ok=ok, seconds=seconds, remark=remark)

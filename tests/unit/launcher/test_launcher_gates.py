@@ -28,13 +28,13 @@ def clone(tmp_path: Path) -> Iterator[Path]:
     [
         (0, AUDIT % CLEAN, (True, "1 packages")),
         (1, AUDIT % f"{CLEAN}, {VULNERABLE}", (False, "vulnerable: b")),
-        (0, AUDIT % UNKNOWN, (True, "not checked: the advisory service knows none of these packages")),
-        (1, "requests.exceptions.ProxyError", (True, "not checked: the advisory service could not be reached")),
+        (0, AUDIT % UNKNOWN, (None, "not checked: the advisory service knows none of these packages")),
+        (1, "requests.exceptions.ProxyError", (None, "not checked: the advisory service could not be reached")),
         (1, AUDIT % CLEAN, (False, "1 packages")),
     ],
 )
-def test_only_a_known_vulnerability_fails_the_audit(code: int, output: str, expected: tuple[bool, str]) -> None:
-    """A service that cannot be reached is said and fails nothing."""
+def test_only_a_known_vulnerability_fails_the_audit(code: int, output: str, expected: tuple[bool | None, str]) -> None:
+    """A service that tells nothing fails nothing, and nothing is said to hold."""
     assert expected == audited(code, output)
 
 
@@ -51,6 +51,20 @@ async def test_every_gate_is_asked_and_each_failure_is_named(clone: Path, capsys
     lines = capsys.readouterr().out.splitlines()
     assert lines[1] == "      wrong field"
     assert lines[-1].startswith("check: failed: first, in 0 s. Report: ")
+
+
+async def test_what_was_not_checked_is_not_said_to_hold(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It fails nothing; its own line, the last line and the report say so."""
+    table = (
+        Gate(name="first", command=("/bin/sh", "-c", "exit 0")),
+        Gate(name="second", command=("/bin/sh", "-c", "exit 1"), judge=audited),
+    )
+    assert await gates.check(clone, table) == 0
+    report = json.loads((clone / ".syncline/reports/check.json").read_text())
+    assert [("first", True), ("second", None)] == [(gate["name"], gate["ok"]) for gate in report["gates"]]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("  --  ")
+    assert lines[-1].startswith("check: all gates hold (not checked: second), in 0 s. Report: ")
 
 
 @pytest.mark.parametrize(
