@@ -74,6 +74,11 @@ class RunningSystem:
         found: list[dict[str, Any]] = (await self.control(vendor, "GET", "held")).json()
         return found
 
+    async def faults(self, vendor: str) -> list[dict[str, Any]]:
+        """The faults of the vendor that have not struck yet."""
+        found: list[dict[str, Any]] = (await self.control(vendor, "GET", "faults")).json()
+        return found
+
 
 @asynccontextmanager
 async def running_system(folder: Path) -> AsyncIterator[RunningSystem]:

@@ -197,6 +197,8 @@ async def test_a_second_wish_ends_everything_at_once(stage: Stage, watcher: Watc
     supervisor.kill()
     async with asyncio.timeout(10.0):
         await stopping
+    assert supervisor.process_id("deaf") is None
+    assert stage.register.left_behind() == []
 
 
 async def test_a_log_that_outgrows_its_cap_is_begun_anew_under_its_writer(tmp_path: Path) -> None:
