@@ -45,19 +45,23 @@ class Transport(HttpxTransport):
             raise httpx.ReadError("the connection broke", request=request) from error
 
 
-def http_client(*, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> httpx.AsyncClient:
-    """A client without redirects, cookies, and proxies from the environment. Deadlines are the caller's own."""
-    client = (
+def http_client(*, keeps: bool = True, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> httpx.AsyncClient:
+    """A client without redirects, cookies, and proxies from the environment. Deadlines are the caller's own.
+
+    One that *keeps* nothing makes a connection for each request: its server cannot have begun to close it.
+    """
+    builder = (
         ClientBuilder()
         .follow_redirects(enable=False)
         .no_proxy()
         .connect_timeout(timedelta(seconds=connect_timeout_s))
         .pool_idle_timeout(timedelta(seconds=_IDLE_TIMEOUT_S))
         .tcp_nodelay(enabled=True)
-        .build()
     )
+    if not keeps:
+        builder = builder.pool_max_idle_per_host(0)
     return httpx.AsyncClient(
-        transport=Transport(client),
+        transport=Transport(builder.build()),
         timeout=whole(LONGEST_S),
         follow_redirects=False,
         trust_env=False,

@@ -41,6 +41,8 @@ class Upstream:
     """A system that is called over HTTP. Raises Failure UNAVAILABLE, TIMED_OUT and IN_DOUBT; statuses are the caller's.
 
     *timeout_s* bounds a whole call: waiting for a place, every attempt and the pauses between them.
+    What may not be repeated goes over a connection of its own: on a kept one that the server is just closing it would
+    be in doubt without need.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Upstream:
         self._base_url = base_url.rstrip("/")
         self._auth = auth
         self._http = http or http_client()
+        self._fresh = http or http_client(keeps=False)
         self._places = asyncio.Semaphore(concurrency)
         self._timeout_s = timeout_s
         self._retries = retries
@@ -78,6 +81,7 @@ class Upstream:
 
     async def aclose(self) -> None:
         await self._http.aclose()
+        await self._fresh.aclose()
 
     async def send(
         self,
@@ -170,7 +174,7 @@ class Upstream:
     ) -> httpx.Response:
         self._budget.earn()
         for number in range(self._retries + 1):
-            outcome = await self._attempt(request, attempt)
+            outcome = await self._attempt(self._http if repeatable else self._fresh, request, attempt)
             may_repeat = repeatable or (isinstance(outcome, Exception) and not attempt.sent)
             pause = self._pause(outcome, number)
             left = number < self._retries and self._monotonic() + pause < ends_at
@@ -181,14 +185,18 @@ class Upstream:
             return outcome
         raise self._lost(repeatable, attempt) from outcome
 
-    async def _attempt(self, request: httpx.Request, attempt: _Attempt) -> httpx.Response | Exception:
-        response = await self._once(request, attempt)
+    async def _attempt(
+        self, http: httpx.AsyncClient, request: httpx.Request, attempt: _Attempt
+    ) -> httpx.Response | Exception:
+        response = await self._once(http, request, attempt)
         if isinstance(response, httpx.Response) and response.status_code == HTTPStatus.UNAUTHORIZED and self._auth:
             await self._auth.refused()
-            response = await self._once(request, attempt)
+            response = await self._once(http, request, attempt)
         return response
 
-    async def _once(self, request: httpx.Request, attempt: _Attempt) -> httpx.Response | Exception:
+    async def _once(
+        self, http: httpx.AsyncClient, request: httpx.Request, attempt: _Attempt
+    ) -> httpx.Response | Exception:
         if self._auth:
             request.headers.update(await self._auth.headers())
         self.breaker.enter(self.name)
@@ -196,7 +204,7 @@ class Upstream:
         task = asyncio.current_task()
         cancels = task.cancelling() if task else 0
         try:
-            response = await self._http.send(request)
+            response = await http.send(request)
             if task is not None and task.cancelling() > cancels:
                 raise asyncio.CancelledError  # noqa: TRY301  the transport lost a cancellation that came with the answer
         except NOT_SENT as error:

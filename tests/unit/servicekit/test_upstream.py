@@ -85,8 +85,8 @@ async def test_a_write_whose_connection_broke_is_in_doubt_and_sent_once() -> Non
     assert (Kind.IN_DOUBT, ["POST"]) == (failure.kind, [seen.method for seen in server.seen])
 
 
-async def test_a_write_on_a_reused_connection_that_broke_is_in_doubt_and_sent_once() -> None:
-    """The transport does not repeat it behind our back either."""
+async def test_a_repeatable_write_on_a_kept_connection_that_broke_is_repeated_by_us_alone() -> None:
+    """The transport does not repeat it behind our back: every repeat is one of ours, and counted."""
 
     async def get_only(conversation: Conversation) -> None:
         if conversation.method == "GET":
@@ -94,10 +94,28 @@ async def test_a_write_on_a_reused_connection_that_broke_is_in_doubt_and_sent_on
         else:
             conversation.hang_up()
 
-    async with serving(get_only) as (server, url), Upstream("erp", url, sleep=Pauses()) as upstream:
+    pauses = Pauses()
+    async with serving(get_only) as (server, url), Upstream("erp", url, sleep=pauses) as upstream:
         await upstream.send("GET", "/x")
-        failure = await failure_of(upstream.send("POST", "/journal", json={"a": 1}))
-    assert (Kind.IN_DOUBT, ["GET", "POST"]) == (failure.kind, [seen.method for seen in server.seen])
+        failure = await failure_of(upstream.send("POST", "/journal", json={"a": 1}, idempotent=True))
+    assert (Kind.UNAVAILABLE, ["GET", *["POST"] * 3]) == (failure.kind, [seen.method for seen in server.seen])
+    assert 2 == len(pauses.taken)
+
+
+async def test_a_write_that_may_not_be_repeated_never_meets_a_connection_that_is_being_closed() -> None:
+    """It goes over a connection of its own; on a kept one whose server has gone it would be in doubt for nothing."""
+    used: set[asyncio.StreamWriter] = set()
+
+    async def once_each(conversation: Conversation) -> None:
+        if conversation.writer in used:
+            conversation.hang_up()
+        else:
+            used.add(conversation.writer)
+            await answers_ok(conversation)
+
+    async with serving(once_each) as (server, url), Upstream("erp", url, sleep=Pauses()) as upstream:
+        answers = [await upstream.send(method, "/journal") for method in ("GET", "POST", "POST", "POST")]
+    assert ([200] * 4, 4) == ([answer.status_code for answer in answers], len(server.seen))
 
 
 async def test_a_write_without_an_answer_in_time_is_in_doubt() -> None:
