@@ -19,7 +19,7 @@ from experience_api.project_page.screen import ProjectScreen
 from experience_api.sections import Sections
 from servicekit.app import Service, create_service
 from servicekit.auth import TokenVerifier
-from servicekit.clock import Clock, SystemClock
+from servicekit.clock import Clock, clock_of
 from servicekit.consumer import Consumer
 from servicekit.contract import ApiInfo
 from servicekit.database import Database
@@ -57,7 +57,7 @@ def create_app(
     limiter: RateLimiter | None = None,
 ) -> Service:
     """The service; `clock`, `verifier` and `limiter` stand in for the real ones in tests."""
-    clock = clock or SystemClock()
+    clock = clock or clock_of(settings.service.clock_file)
     return create_service(
         settings.service,
         api=API,

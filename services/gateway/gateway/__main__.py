@@ -17,7 +17,7 @@ from gateway.issuer import hashed
 from gateway.portal import create_portal
 from gateway.settings import EdgeSettings, PortalSettings
 from servicekit import logs
-from servicekit.clock import SystemClock
+from servicekit.clock import clock_of
 from servicekit.failures import Failure
 from servicekit.settings import SettingsError, load
 
@@ -84,7 +84,7 @@ PROGRAMS: Mapping[str, Callable[[], None]] = {
 def _serve(settings: PortalSettings) -> None:
     logs.configure(service=settings.name, level=settings.log_level)
     logging.getLogger("authlib").setLevel(logging.INFO)  # at debug it writes the tokens that it issues
-    app = create_portal(settings, SystemClock())
+    app = create_portal(settings, clock_of(settings.clock_file))
     uvicorn.run(
         app,
         host=settings.host,

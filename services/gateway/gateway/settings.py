@@ -63,6 +63,7 @@ class PortalSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     log_level: str = "info"
     issuing: IssuerSettings | None = None
     docs: DocsSettings
+    clock_file: str | None = None  # as in servicekit.settings.ServiceSettings
 
 
 class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

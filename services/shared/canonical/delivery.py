@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from canonical.entries import BillingState
 from canonical.ids import (
     AssignmentId,
     ContractId,
@@ -108,7 +109,11 @@ class Milestone(msgspec.Struct, frozen=True, kw_only=True):
     due_date: date | None
     amount: Money | None
     completed: bool
+    completed_at: Moment | None = None
     accepted: bool
+    accepted_at: Moment | None = None
+    accepted_by: str | None = None
+    billing_state: BillingState = "unbilled"
 
 
 class NewResourceRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -14,10 +14,17 @@ from canonical.ids import (
     ContractId,
     CustomerId,
     ExceptionId,
+    ExpenseId,
+    InvoiceId,
+    MilestoneId,
     OpportunityId,
     PersonId,
     ProjectId,
     ProjectShellId,
+    ReceivableId,
+    RecognitionId,
+    ReleaseId,
+    TimeEntryId,
     WorkerId,
 )
 from canonical.moments import Moment
@@ -110,6 +117,111 @@ class ExceptionResolved(msgspec.Struct, frozen=True, kw_only=True):
     resolved_at: Moment
 
 
+class TimeApproved(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of a time entry is approved: billable, non-billable or internal. Produced by psa."""
+
+    time_entry_id: TimeEntryId
+    version: str
+    project_id: ProjectId
+    kind: str
+    work_date: date
+    hours: str
+    billable_hours: str
+    approved_at: Moment
+
+
+class TimeApprovalWithdrawn(msgspec.Struct, frozen=True, kw_only=True):
+    """The approval of a version is no longer good: it was withdrawn, or the entry changed. Produced by psa."""
+
+    time_entry_id: TimeEntryId
+    version: str
+    project_id: ProjectId
+    work_date: date
+    withdrawn_at: Moment
+
+
+class ExpenseApproved(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of an expense is approved. Produced by psa."""
+
+    expense_id: ExpenseId
+    version: str
+    project_id: ProjectId
+    spend_date: date
+    amount: Money
+    billable: bool
+    approved_at: Moment
+
+
+class MilestoneAccepted(msgspec.Struct, frozen=True, kw_only=True):
+    """The customer has accepted a result. Produced by psa."""
+
+    milestone_id: MilestoneId
+    project_id: ProjectId
+    amount: Money | None
+    accepted_at: Moment
+
+
+class InvoiceApproved(msgspec.Struct, frozen=True, kw_only=True):
+    """Persons with the authority have agreed to issue a draft. Produced by invoice-release."""
+
+    release_id: ReleaseId
+    reference: str
+    contract_id: ContractId
+    legal_entity_code: LegalEntityCode
+    document_date: date
+    net: Money
+    tax: Money
+    gross: Money
+    approved_by: tuple[str, ...]
+    approved_at: Moment
+
+
+class InvoiceIssued(msgspec.Struct, frozen=True, kw_only=True):
+    """An invoice has a number: it is a legal document now. Produced by billing."""
+
+    invoice_id: InvoiceId
+    number: str
+    reference: str | None
+    legal_entity_code: LegalEntityCode
+    document_date: date
+    net: Money
+    tax: Money
+    gross: Money
+    issued_at: Moment
+
+
+class InvoicePosted(msgspec.Struct, frozen=True, kw_only=True):
+    """The receivable of an issued invoice stands in the ledger. Produced by invoice-release."""
+
+    release_id: ReleaseId
+    invoice_id: InvoiceId
+    number: str
+    receivable_id: ReceivableId
+    document_number: str
+    contract_id: ContractId
+    legal_entity_code: LegalEntityCode
+    document_date: date
+    posting_date: date
+    net: Money
+    tax: Money
+    gross: Money
+    posted_at: Moment
+
+
+class RevenuePosted(msgspec.Struct, frozen=True, kw_only=True):
+    """Recognised revenue of a contract and period stands in the ledger. Produced by revenue-recognition."""
+
+    recognition_id: RecognitionId
+    contract_id: ContractId
+    legal_entity_code: LegalEntityCode
+    period_end: date
+    posting_date: date
+    revenue: Money
+    cumulative_revenue: Money
+    document_number: str
+    posted_at: Moment
+
+
 # The producer of each event; one producer per event (docs/events.md).
 EVENTS: dict[str, type[msgspec.Struct]] = {
     "syncline.opportunity-won.v1": OpportunityWon,
@@ -117,6 +229,14 @@ EVENTS: dict[str, type[msgspec.Struct]] = {
     "syncline.project-approved.v1": ProjectApproved,
     "syncline.project-activated.v1": ProjectActivated,
     "syncline.contract-amended.v1": ContractAmended,
+    "syncline.time-approved.v1": TimeApproved,
+    "syncline.time-approval-withdrawn.v1": TimeApprovalWithdrawn,
+    "syncline.expense-approved.v1": ExpenseApproved,
+    "syncline.milestone-accepted.v1": MilestoneAccepted,
+    "syncline.invoice-approved.v1": InvoiceApproved,
+    "syncline.invoice-issued.v1": InvoiceIssued,
+    "syncline.invoice-posted.v1": InvoicePosted,
+    "syncline.revenue-posted.v1": RevenuePosted,
     "syncline.exception-raised.v1": ExceptionRaised,
     "syncline.exception-resolved.v1": ExceptionResolved,
 }

@@ -36,6 +36,16 @@ ProjectShellId = Annotated[str, Meta(pattern=r"^shl_[0-9a-f]{32}$", max_length=3
 OnboardingId = Annotated[str, Meta(pattern=r"^onb_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "onboarding"})]
 ExceptionId = Annotated[str, Meta(pattern=r"^exc_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "exception"})]
 ApprovalId = Annotated[str, Meta(pattern=r"^apr_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "approval"})]
+TimeEntryId = Annotated[str, Meta(pattern=r"^ten_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "time_entry"})]
+ExpenseId = Annotated[str, Meta(pattern=r"^xpn_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "expense"})]
+BillingMarkId = Annotated[str, Meta(pattern=r"^bmk_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "billing_mark"})]
+InvoiceId = Annotated[str, Meta(pattern=r"^inv_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "invoice"})]
+CreditNoteId = Annotated[str, Meta(pattern=r"^crn_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "credit_note"})]
+ReceivableId = Annotated[str, Meta(pattern=r"^rcv_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "receivable"})]
+JournalId = Annotated[str, Meta(pattern=r"^jrn_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "journal"})]
+ReleaseId = Annotated[str, Meta(pattern=r"^rel_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "release"})]
+BatchId = Annotated[str, Meta(pattern=r"^bat_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "batch"})]
+RecognitionId = Annotated[str, Meta(pattern=r"^rcg_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "recognition"})]
 
 PREFIXES = {
     "customer": "cus",
@@ -58,4 +68,14 @@ PREFIXES = {
     "onboarding": "onb",
     "exception": "exc",
     "approval": "apr",
+    "time_entry": "ten",
+    "expense": "xpn",
+    "billing_mark": "bmk",
+    "invoice": "inv",
+    "credit_note": "crn",
+    "receivable": "rcv",
+    "journal": "jrn",
+    "release": "rel",
+    "batch": "bat",
+    "recognition": "rcg",
 }

@@ -9,7 +9,7 @@ from msgspec import Meta
 from canonical.effective import DateRange
 from canonical.ids import ContractId, CustomerAccountId, CustomerId, LegalEntityId, ProjectId, ProjectShellId
 from canonical.moments import Moment, TimeZone
-from canonical.money import Currency
+from canonical.money import Currency, PercentText
 from canonical.references import Code, Country, ExternalId, LegalEntityCode, ShortText
 from canonical.sales import TaxRegistration
 
@@ -40,7 +40,7 @@ class DimensionValue(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TaxCode(msgspec.Struct, frozen=True, kw_only=True):
-    """A tax code of one legal entity. `rate_percent` is decimal text; absent where the ERP does not publish it."""
+    """A tax code of one legal entity. `rate_percent` is absent where neither the ERP nor its connection tells it."""
 
     legal_entity_code: LegalEntityCode
     code: str
@@ -51,15 +51,31 @@ class TaxCode(msgspec.Struct, frozen=True, kw_only=True):
             extra_json_schema={"x-extensible-enum": ["standard", "reduced", "reverse_charge", "exempt", "out_of_scope"]}
         ),
     ]
+    rate_percent: PercentText | None = None
+
+
+class SubledgerState(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a subledger takes postings that are dated in the period."""
+
+    subledger: Annotated[
+        str, Meta(extra_json_schema={"x-extensible-enum": ["general_ledger", "receivables", "projects"]})
+    ]
+    state: Annotated[str, Meta(extra_json_schema={"x-extensible-enum": ["open", "closed", "future"]})]
 
 
 class AccountingPeriod(msgspec.Struct, frozen=True, kw_only=True):
-    """A stretch of an entity's fiscal calendar; the range is half-open."""
+    """A stretch of an entity's fiscal calendar; the range is half-open. `closed` is the whole period's, for good.
+
+    `subledgers` says what may be posted now, `posting` the days of the period that take postings (an ERP may open a
+    window that is no whole period); absent: none.
+    """
 
     legal_entity_code: LegalEntityCode
     name: str
     effective: DateRange
     closed: bool
+    subledgers: tuple[SubledgerState, ...] = ()
+    posting: DateRange | None = None
 
 
 class PaymentTerms(msgspec.Struct, frozen=True, kw_only=True):

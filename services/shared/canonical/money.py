@@ -16,6 +16,12 @@ AmountText = Annotated[
 RateText = Annotated[
     str, Meta(pattern=r"^[0-9]{1,12}(\.[0-9]{1,5})?$(?!\n)", description="decimal in major units", examples=["145.50"])
 ]
+QuantityText = Annotated[
+    str, Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,4})?$(?!\n)", description="decimal, up to four places", examples=["7.5"])
+]
+PercentText = Annotated[
+    str, Meta(pattern=r"^[0-9]{1,3}(\.[0-9]{1,4})?$(?!\n)", description="decimal, in percent", examples=["19"])
+]
 
 # ISO 4217 currencies whose minor unit is not two decimals.
 _NO_DECIMALS = frozenset(
@@ -94,6 +100,12 @@ class Money(msgspec.Struct, frozen=True, kw_only=True):
         if self.currency != other.currency:
             raise ValueError(f"{self.currency} and {other.currency} are never added")
         return Money.of(self.value + other.value, self.currency)
+
+    def __sub__(self, other: "Money") -> "Money":
+        return self + -other
+
+    def __neg__(self) -> "Money":
+        return Money.of(-self.value, self.currency)
 
 
 class Rate(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from canonical.ids import ContractId, CustomerId, OpportunityId
 from canonical.moments import Moment
-from canonical.money import Currency, Money, Rate
+from canonical.money import Currency, Money, PercentText, Rate
 from canonical.references import Country, ExternalId, LegalEntityCode
 
 OpportunityStatus = Annotated[str, Meta(extra_json_schema={"x-extensible-enum": ["open", "won", "lost"]})]
@@ -150,6 +150,12 @@ class Retainer(msgspec.Struct, frozen=True, kw_only=True):
     included_hours: int | None = None
 
 
+class ExpensePolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How billable expenses reach the client: at cost with a mark-up on the net amount."""
+
+    markup_percent: PercentText
+
+
 class Contract(msgspec.Struct, frozen=True, kw_only=True):
     """What was agreed. `tax_treatment` is the contract's proposal; the ERP confirms it."""
 
@@ -172,6 +178,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     cap: Cap | None = None
     purchase_order: PurchaseOrder | None = None
     retainer: Retainer | None = None
+    expense_policy: ExpensePolicy | None = None
     tax_treatment: TaxTreatment
     payment_terms: str
     planned_margin_percent: int | None = None

@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 
 from servicekit import logs
 from servicekit.auth import TokenVerifier, Verifier
-from servicekit.clock import Clock, SystemClock
+from servicekit.clock import Clock, clock_of
 from servicekit.contract import ApiInfo, ContractRoutes
 from servicekit.health import Check, Health, HealthRoutes
 from servicekit.intake import Gate, Rules, ServiceRequest, caller_of
@@ -124,7 +124,7 @@ def create_service(
     dependency of the routes under its name. *dependencies* are values, or `Provide`rs, that need no opening.
     *verifier* and *limiter* stand in for the real ones in tests.
     """
-    clock = clock or SystemClock()
+    clock = clock or clock_of(settings.clock_file)
     opened = dict(resources or {})
     telemetry = Telemetry(settings)
     checked = verifier or Verifier(settings.issuer, settings.audience, clock=clock)

@@ -64,6 +64,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     log_level: str = "info"
     rate_limit: int = 600  # requests per minute and client
     environment: str = "local"
+    clock_file: str | None = None  # seconds by which the clock is moved, for rehearsals; none: the machine's clock
 
 
 class SettingsError(Exception):

@@ -13,7 +13,7 @@ from litestar.datastructures import State
 from servicekit.answers import StoredAnswers
 from servicekit.app import Resource, Service, create_service
 from servicekit.auth import TokenVerifier
-from servicekit.clock import Clock, SystemClock
+from servicekit.clock import Clock, clock_of
 from servicekit.contract import ApiInfo
 from servicekit.cursors import CursorSigner
 from servicekit.database import Database
@@ -62,7 +62,7 @@ def create_system_api(
     limiter: RateLimiter | None = None,
 ) -> Service:
     """The capability as a service; `clock`, `verifier` and `limiter` stand in for the real ones in tests."""
-    clock = clock or SystemClock()
+    clock = clock or clock_of(settings.service.clock_file)
     return create_service(
         settings.service,
         api=capability.api,

@@ -14,7 +14,7 @@ from process_apis.settings import OperationsSettings
 from servicekit.answers import StoredAnswers
 from servicekit.app import Service, create_service
 from servicekit.auth import TokenVerifier
-from servicekit.clock import Clock, SystemClock
+from servicekit.clock import Clock, clock_of
 from servicekit.contract import ApiInfo
 from servicekit.cursors import CursorSigner
 from servicekit.database import Database
@@ -46,7 +46,7 @@ def create_app(
     limiter: RateLimiter | None = None,
 ) -> Service:
     """The service; `clock`, `verifier` and `limiter` stand in for the real ones in tests."""
-    clock = clock or SystemClock()
+    clock = clock or clock_of(settings.service.clock_file)
     return create_service(
         settings.service,
         api=API,

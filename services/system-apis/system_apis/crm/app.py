@@ -2,7 +2,7 @@
 
 from servicekit.app import Service
 from servicekit.auth import TokenVerifier
-from servicekit.clock import Clock, SystemClock
+from servicekit.clock import Clock, clock_of
 from servicekit.contract import ApiInfo
 from servicekit.limits import RateLimiter
 from system_apis.crm.observing import Roles
@@ -33,7 +33,7 @@ def create_app(
     limiter: RateLimiter | None = None,
 ) -> Service:
     """The service; `clock`, `verifier` and `limiter` stand in for the real ones in tests."""
-    clock = clock or SystemClock()
+    clock = clock or clock_of(settings.service.clock_file)
     roles = Roles(clock)
     capability = Capability(
         name="crm",
