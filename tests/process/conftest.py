@@ -24,7 +24,7 @@ from process_apis.engine.runtime import Engine, EngineSettings
 from process_apis.operations.app import create_app
 from process_apis.operations.approvals import Authority
 from process_apis.operations.desk import Desk
-from process_apis.operations.runs import Runs
+from process_apis.project_onboarding.onboardings import onboardings
 from process_apis.operations.waking import Waker
 from process_apis.project_onboarding.reading import CAPABILITIES, Readings
 from process_apis.project_onboarding.starting import PROCESS, Starter
@@ -65,7 +65,7 @@ async def onboarding(process_database: str) -> AsyncIterator[RunningOnboarding]:
         limit=Decimal(500000),
         legal_entity_codes=("DE01",),
     )
-    desk, runs = Desk(database, (authority,), clock), Runs(database, PROCESS, clock)
+    desk, runs = Desk(database, (authority,), clock), onboardings(database, clock)
     engine = Engine(PROCESS, process_database, EngineSettings(schema="engine", retries=2, retry_first_s=0.05))
     running = RunningOnboarding(platforms, desk, runs, clock)
     systems, tools = _systems(platforms), _tools(database, engine, runs, desk, clock)

@@ -34,7 +34,7 @@ class Operations:
         self.clock = clock
         self._database = database
         self._desk = Desk(database, (), clock)
-        self._runs = Runs(database, "rehearsal", clock)
+        self._runs = Runs(database, "rehearsal", clock, "onboarding", lambda run: run)
 
     async def run(self) -> str:
         """A run of a process that no engine works on."""
@@ -47,7 +47,7 @@ class Operations:
             actor="syncline",
             trace_parent="",
             correlation_id="",
-            won_at=self.clock.now(),
+            arose_at=self.clock.now(),
         )
         return await self._runs.claim(claim)
 

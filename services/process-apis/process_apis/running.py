@@ -37,7 +37,7 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     process: str
     database: Database
     engine: Engine
-    runs: Runs
+    runs: Runs[Any]
     cases: Cases
     decisions: Decisions
     approvals: Approvals
@@ -121,19 +121,34 @@ class Run:
     async def approved(self, wanted: tuple[Wanted, ...]) -> tuple[str, ...]:
         """Wait until everyone who is asked has agreed; returns who did.
 
-        A refusal parks the run as `approval_rejected`; a retry asks again.
+        A refusal parks the run as `approval_rejected`, silence as `approval_expired`; a retry asks again.
         """
         asked_again = 0
-        while True:
-            subjects = tuple(f"{one.subject}:{asked_again}" for one in wanted)
-            await self.note(f"approval:ask:{asked_again}", self._ask, wanted, subjects)
-            while (names := await self.note("approval:read", self._agreed, subjects)).status == "pending":
-                await self.tools.engine.sleep_until_woken()
-            if names.status == "approved":
-                return names.by
-            await self._park("approval", Failure(Kind.INVALID, "an approver refused", code="approval_rejected"))
-            await self.tools.engine.record("approval:resolve", self._resolve, "approval")
+        while (names := await self.asked(wanted, asked_again)).status != "approved":
             asked_again += 1
+        return names.by
+
+    async def asked(
+        self, wanted: tuple[Wanted, ...], times: int, changed: Callable[[], Coroutine[Any, Any, bool]] | None = None
+    ) -> "Agreement":
+        """Ask, and wait: `approved`; `again` once a person wants a refusal or silence to be asked anew.
+
+        *changed* is looked at whenever the run is woken: `changed` once it says that the question is another one now.
+        """
+        subjects = tuple(f"{one.subject}:{times}" for one in wanted)
+        await self.note(f"approval:ask:{times}", self._ask, wanted, subjects)
+        while (names := await self.note("approval:read", self._agreed, subjects)).status == "pending":
+            if changed is not None and await self.note("approval:changed", changed):
+                await self.note(f"approval:take_back:{times}", self._take_back)
+                return Agreement(status="changed", by=())
+            await self.tools.engine.sleep_until_woken()
+        if names.status == "approved":
+            late = changed is not None and await self.note("approval:changed", changed)
+            return Agreement(status="changed", by=()) if late else names
+        detail = "an approver refused" if names.status == "rejected" else "nobody decided in time"
+        await self._park("approval", Failure(Kind.INVALID, detail, code=f"approval_{names.status}"))
+        await self.tools.engine.record("approval:resolve", self._resolve, "approval")
+        return Agreement(status="again", by=())
 
     async def _do(self, step: Step[Any], name: str, system: str | None, arguments: tuple[Any, ...]) -> Any:
         launch, runs = self.launch, self.tools.runs
@@ -209,10 +224,15 @@ class Run:
                 await self.tools.approvals.request(session, msgspec.structs.replace(one, subject=subject))
             await self.tools.runs.change(session, self.launch.run_id, RunChange(state="waiting_for_approval"))
 
+    async def _take_back(self) -> None:
+        async with self.tools.database.begin() as session:
+            await self.tools.approvals.take_back(session, self.launch.run_id)
+
     async def _agreed(self, subjects: tuple[str, ...]) -> "Agreement":
         found = [one for one in await self.tools.approvals.of_run(self.launch.run_id) if one.subject in subjects]
         statuses = {one.status for one in found}
-        status = "rejected" if "rejected" in statuses else "approved" if statuses <= {"approved"} else "pending"
+        refused = next((status for status in ("rejected", "expired") if status in statuses), None)
+        status = refused or ("approved" if statuses <= {"approved"} else "pending")
         return Agreement(status=status, by=tuple(sorted({one.decided_by for one in found if one.decided_by})))
 
 

@@ -198,7 +198,11 @@ class ExceptionDecision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
 
 class Approval(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision that somebody with the authority must take before a run goes on."""
+    """A decision that somebody with the authority must take before a run goes on.
+
+    `barred` have worked on what is decided, and may not decide it. One that nobody took in time is `expired`; one
+    whose question has changed is `withdrawn`, and asked anew.
+    """
 
     id: ApprovalId
     process: str
@@ -206,12 +210,17 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     required_role: str
     because: tuple[str, ...]
+    barred: tuple[str, ...] = ()
     legal_entity_code: LegalEntityCode
     value: Money
     requested_by: str
     requested_at: Moment
     due_at: Moment
-    status: Annotated[str, Meta(extra_json_schema={"x-extensible-enum": ["pending", "approved", "rejected"]})]
+    reminded_at: Moment | None = None
+    status: Annotated[
+        str,
+        Meta(extra_json_schema={"x-extensible-enum": ["pending", "approved", "rejected", "expired", "withdrawn"]}),
+    ]
     decided_by: str | None
     decided_at: Moment | None
     reason: str | None

@@ -1,6 +1,6 @@
 """Approvals: who must agree, who may, and what they said. The row is the truth; waking the run is a courtesy."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,14 +19,14 @@ from servicekit.failures import Failure, Kind
 from servicekit.ids import mint
 
 _COLUMNS = (
-    "id, process, run_id, subject, required_role, because, legal_entity_code, amount, currency, requested_by,"
-    " requested_at, due_at, status, decided_by, decided_at, reason"
+    "id, process, run_id, subject, required_role, because, barred, legal_entity_code, amount, currency, requested_by,"
+    " requested_at, due_at, reminded_at, status, decided_by, decided_at, reason"
 )
 _REQUEST = text(
-    "insert into approval (id, process, run_id, subject, required_role, because, legal_entity_code, amount, currency,"
-    " requested_by, requested_at, due_at, status) values (:id, :process, :run_id, :subject, :required_role,"
-    " cast(:because as jsonb), :legal_entity_code, :amount, :currency, :requested_by, :now, :due_at, 'pending')"
-    " on conflict (run_id, subject) do nothing"
+    "insert into approval (id, process, run_id, subject, required_role, because, barred, legal_entity_code, amount,"
+    " currency, requested_by, requested_at, due_at, status) values (:id, :process, :run_id, :subject, :required_role,"
+    " cast(:because as jsonb), cast(:barred as jsonb), :legal_entity_code, :amount, :currency, :requested_by, :now,"
+    " :due_at, 'pending') on conflict (run_id, subject) do nothing"
 )
 _ONE = text(f"select {_COLUMNS} from approval where id = :id for update")
 _OF_RUN = text(f"select {_COLUMNS} from approval where run_id = :run_id order by subject")
@@ -41,16 +41,33 @@ _DECIDE = text(
 )
 
 
+_REMIND = text(
+    "update approval set reminded_at = :now where run_id = :run_id and subject = :subject and status = 'pending'"
+)
+_EXPIRE = text(
+    "update approval set status = 'expired' where run_id = :run_id and subject = :subject and status = 'pending'"
+)
+_TAKE_BACK = text("update approval set status = 'withdrawn' where run_id = :run_id and status = 'pending'")
+
+
 class Authority(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A line of the delegation-of-authority matrix: this person, in this role, up to this amount of this currency."""
+    """A line of the delegation-of-authority matrix: this person, in this role, up to this amount of this currency.
+
+    A delegate's line says whom it stands in for, and on which days (half-open).
+    """
 
     actor: str
     role: str
     currency: str
     limit: Decimal
     legal_entity_codes: tuple[str, ...]
+    delegate_of: str | None = None
+    from_date: date | None = None
+    to_date: date | None = None
 
-    def covers(self, approval: Approval) -> bool:
+    def covers(self, approval: Approval, day: date) -> bool:
+        if (self.from_date and day < self.from_date) or (self.to_date and self.to_date <= day):
+            return False
         return (
             self.role == approval.required_role
             and self.currency == approval.value.currency
@@ -60,7 +77,7 @@ class Authority(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """An approval to be asked for; `subject` names it within its run."""
+    """An approval to be asked for; `subject` names it within its run. `barred` may not decide: it is their own work."""
 
     process: str
     run_id: str
@@ -71,6 +88,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     value: Money
     requested_by: str
     within: timedelta
+    barred: tuple[str, ...] = ()
 
 
 class Approvals:
@@ -83,7 +101,7 @@ class Approvals:
         self._clock = clock
 
     async def request(self, session: AsyncConnection, wanted: Wanted) -> None:
-        """Ask once, however often this is repeated; a reminder falls due when the time to answer is over."""
+        """Ask once, however often this is repeated. A reminder falls due half-way, the expiry at the end."""
         now = self._clock.now()
         values = {
             "id": mint("apr"),
@@ -92,12 +110,24 @@ class Approvals:
             "amount": wanted.value.amount,
             "currency": wanted.value.currency,
             "because": msgspec.json.encode(wanted.because).decode(),
+            "barred": msgspec.json.encode(wanted.barred).decode(),
             **{name: getattr(wanted, name) for name in ("process", "run_id", "subject", "required_role")},
             "legal_entity_code": wanted.legal_entity_code,
             "requested_by": wanted.requested_by,
         }
         await session.execute(_REQUEST, values)
-        await due_row(session, wanted.process, wanted.run_id, "approval_expiry", wanted.subject, now + wanted.within)
+        for kind, at in (("approval_reminder", now + wanted.within / 2), ("approval_expiry", now + wanted.within)):
+            await due_row(session, wanted.process, wanted.run_id, kind, wanted.subject, at)
+
+    async def fallen(self, session: AsyncConnection, run_id: str, kind: str, subject: str) -> None:
+        """Half the time is over: remind. All of it: nobody can decide any more, and the run says so."""
+        statement = _EXPIRE if kind == "approval_expiry" else _REMIND
+        values = {"run_id": run_id, "subject": subject, "now": self._clock.now()}
+        await session.execute(statement, values)
+
+    async def take_back(self, session: AsyncConnection, run_id: str) -> None:
+        """What was asked is no longer the question: the matter has changed, and will be asked anew."""
+        await session.execute(_TAKE_BACK, {"run_id": run_id})
 
     async def of_run(self, run_id: str) -> tuple[Approval, ...]:
         async with self._database.begin() as session:
@@ -121,7 +151,7 @@ class Approvals:
         return tuple(_approval(dict(row)) for row in rows)
 
     async def decide(self, approval_id: str, decision: ApprovalDecision, caller: Caller) -> Approval:
-        """Raises MISSING, CONFLICT `already_decided`, DENIED `own_request` and `beyond_authority`.
+        """Raises MISSING, CONFLICT `already_decided`, DENIED `own_request`, `own_work` and `beyond_authority`.
 
         Nobody decides what they asked for themselves, and no machine decides at all: the actor is a person of the
         delegation-of-authority matrix.
@@ -132,8 +162,11 @@ class Approvals:
                 raise Failure(Kind.CONFLICT, f"it is {approval.status} already", code="already_decided")
             if caller.actor == approval.requested_by:
                 raise Failure(Kind.DENIED, "nobody approves what they asked for themselves", code="own_request")
+            if caller.actor in approval.barred:
+                raise Failure(Kind.DENIED, "nobody approves what they have worked on themselves", code="own_work")
+            today = self._clock.now().date()
             mine = [authority for authority in self._authorities if authority.actor == caller.actor]
-            if not any(authority.covers(approval) for authority in mine):
+            if not any(authority.covers(approval, today) for authority in mine):
                 detail = f"this needs a {approval.required_role} with a limit of {approval.value.amount} or more"
                 raise Failure(Kind.DENIED, detail, code="beyond_authority")
             status = "approved" if decision.decision == "approve" else "rejected"
@@ -159,5 +192,5 @@ async def _locked(session: AsyncConnection, approval_id: str) -> Approval:
 
 def _approval(row: dict[str, Any]) -> Approval:
     amount, currency = row.pop("amount"), row.pop("currency")
-    because = tuple(row.pop("because"))
-    return Approval(value=Money(amount=amount, currency=currency), because=because, **row)
+    because, barred = tuple(row.pop("because")), tuple(row.pop("barred"))
+    return Approval(value=Money(amount=amount, currency=currency), because=because, barred=barred, **row)

@@ -20,8 +20,8 @@ _STATES = text(
 )
 _CYCLE = text(
     "select count(*) as activated,"
-    " percentile_cont(0.5) within group (order by extract(epoch from activated_at - won_at)) as p50_s,"
-    " percentile_cont(0.9) within group (order by extract(epoch from activated_at - won_at)) as p90_s,"
+    " percentile_cont(0.5) within group (order by extract(epoch from activated_at - arose_at)) as p50_s,"
+    " percentile_cont(0.9) within group (order by extract(epoch from activated_at - arose_at)) as p90_s,"
     " percentile_cont(0.5) within group (order by waiting_s) as waiting_p50_s,"
     " percentile_cont(0.9) within group (order by waiting_s) as waiting_p90_s,"
     " count(*) filter (where not exists (select from exception_case e where e.run_id = run.run_id"
@@ -29,7 +29,7 @@ _CYCLE = text(
     " from run where process = :process and activated_at >= :period_from and activated_at < :period_to"
 )
 _OLDEST = text(
-    "select extract(epoch from cast(:now as timestamptz) - min(won_at)) from run"
+    "select extract(epoch from cast(:now as timestamptz) - min(arose_at)) from run"
     " where process = :process and state <> all(:ended)"
 )
 _OWNERS = text(

@@ -35,7 +35,9 @@ class Desk:
         return Announcer(self._log, source, self._clock)
 
     async def fallen(self, session: AsyncConnection, run_id: str, kind: str, subject: str) -> None:
-        """What follows when a due row falls: a technical exception tries again; an approval is overdue."""
+        """When a due row falls: a technical exception tries again; an approval is reminded of, or expires."""
+        if kind in {"approval_reminder", "approval_expiry"}:
+            await self.approvals.fallen(session, run_id, kind, subject)
         if kind == "auto_retry":
             for case in await self.cases.many(open_only=True, run_id=run_id):
                 if case.blocking and case.step == subject and case.status != "retrying":

@@ -1,28 +1,40 @@
 """The runs of all processes and their steps, as people ask about them. The engine keeps its own record beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from canonical.ids import PREFIXES
 from canonical.money import Money
-from canonical.work import Onboarding, OnboardingRefs, StepRecord
+from canonical.work import StepRecord
 from servicekit.clock import Clock
 from servicekit.database import Database
 from servicekit.failures import Failure, Kind
 from servicekit.ids import mint
 
 WAITING_STATES = frozenset({"in_exception", "waiting_for_approval"})
-ENDED_STATES = frozenset({"activated", "amended", "closed_without_project", "validated", "shadowed", "discarded"})
+ENDED_STATES = frozenset(
+    {
+        *("activated", "amended", "closed_without_project", "validated", "shadowed", "discarded"),
+        *("posted", "nothing_to_bill", "credited", "recognised", "nothing_to_post"),
+    }
+)
+
+# What runs can be asked for by.
+FILTERS = ("state", "legal_entity_code", "business_key", "project_id", "contract_id")
+
+V = TypeVar("V")
 
 _CLAIM = text(
     "insert into run (run_id, id, process, business_key, n, trigger, name, state, amount, currency, legal_entity_code,"
-    " actor, trace_parent, correlation_id, won_at, started_at, updated_at)"
+    " actor, trace_parent, correlation_id, request, arose_at, started_at, updated_at)"
     " select :process || ':' || :business_key || ':' || m, :id, :process, :business_key, m, :trigger, :name, 'running',"
-    " :amount, :currency, :legal_entity_code, :actor, :trace_parent, :correlation_id, :won_at, :now, :now"
+    " :amount, :currency, :legal_entity_code, :actor, :trace_parent, :correlation_id,"
+    " cast(:request as jsonb), :arose_at, :now, :now"
     " from (select coalesce(max(n), 0) + 1 as m from run"
     " where process = :process and business_key = :business_key) as next"
     " on conflict do nothing returning run_id"
@@ -50,16 +62,17 @@ _CHANGE = text(
     " where run_id = :run_id"
 )
 _COLUMNS = (
-    "run_id, id, business_key, name, state, kind, mode, legal_entity_code, amount, currency, refs, won_at, started_at,"
-    " activated_at, ended_at, updated_at, waiting_s, trace_parent, plan"
+    "run_id, id, business_key, name, state, kind, mode, legal_entity_code, amount, currency, refs, arose_at,"
+    " started_at, activated_at, ended_at, updated_at, waiting_s, trace_parent, plan, request, actor"
 )
 _ONE = text(f"select {_COLUMNS} from run where process = :process and id = :id")
 _MANY = text(
     f"select {_COLUMNS} from run where process = :process"
     " and (cast(:state as text) is null or state = :state)"
     " and (cast(:legal_entity_code as text) is null or legal_entity_code = :legal_entity_code)"
-    " and (cast(:opportunity_id as text) is null or business_key = :opportunity_id)"
+    " and (cast(:business_key as text) is null or business_key = :business_key)"
     " and (cast(:project_id as text) is null or refs->>'project_id' = :project_id)"
+    " and (cast(:contract_id as text) is null or refs->>'contract_id' = :contract_id)"
     " and (cast(:started_before as timestamptz) is null or (started_at, id) < (:started_before, :id_before))"
     " order by started_at desc, id desc limit :limit"
 )
@@ -68,23 +81,27 @@ _STEPS = text(
     " where run_id = :run_id order by started_at, place"
 )
 _UNLAUNCHED = text(
-    "select run_id, id, business_key, actor, trace_parent, correlation_id from run"
+    "select run_id, id, business_key, actor, trace_parent, correlation_id, request from run"
     " where process = :process and not launched order by started_at limit 100"
 )
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """What is needed to claim a run: the business key, what triggered it, and what is known already."""
+    """What is needed to claim a run: the business key, what triggered it, and what is known already.
+
+    `arose_at` is the moment of the matter itself (a win, the end of a period); `request` is what was asked for besides.
+    """
 
     business_key: str
     trigger: str
     name: str
-    value: Money
+    value: Money | None = None
     legal_entity_code: str | None
     actor: str
     trace_parent: str
     correlation_id: str
-    won_at: datetime
+    arose_at: datetime
+    request: dict[str, str] = {}
 
 
 class Launch(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +113,33 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     trace_parent: str
     correlation_id: str
+    request: dict[str, str] = {}
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is kept of a run; each process shows of it what its people know it by."""
+
+    run_id: str
+    id: str
+    business_key: str
+    name: str
+    state: str
+    kind: str | None
+    mode: str | None
+    legal_entity_code: str | None
+    value: Money | None
+    refs: dict[str, str]
+    request: dict[str, str]
+    actor: str
+    arose_at: datetime
+    started_at: datetime
+    activated_at: datetime | None
+    ended_at: datetime | None
+    updated_at: datetime
+    waiting_s: float
+    trace_id: str | None
+    plan: msgspec.Raw | None
+    steps: tuple[StepRecord, ...] = ()
 
 
 class RunChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,21 +155,26 @@ class RunChange(msgspec.Struct, frozen=True, kw_only=True):
     activated_at: datetime | None = None
 
 
-class Runs:
-    """The runs of one process."""
+class Runs(Generic[V]):
+    """The runs of one process, shown as *view* makes them. *kind* is what a run is called (canonical.ids.PREFIXES)."""
 
-    def __init__(self, database: Database, process: str, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, process: str, clock: Clock, kind: str, view: Callable[[RunRecord], V]
+    ) -> None:
         self._database = database
         self._process = process
         self._clock = clock
+        self._kind = kind
+        self._view = view
 
     async def claim(self, wanted: Claim) -> str:
         """The run id for this trigger: a new one (process:business key:n), or the one that the trigger got before."""
         values = msgspec.structs.asdict(wanted) | {
             "process": self._process,
-            "id": mint("onb"),
-            "amount": wanted.value.amount,
-            "currency": wanted.value.currency,
+            "id": mint(PREFIXES[self._kind]),
+            "amount": None if wanted.value is None else wanted.value.amount,
+            "currency": None if wanted.value is None else wanted.value.currency,
+            "request": msgspec.json.encode(wanted.request).decode(),
             "now": self._clock.now(),
         }
         while True:
@@ -168,40 +217,40 @@ class Runs:
         }
         await session.execute(_CHANGE, values)
 
-    async def one(self, onboarding_id: str) -> Onboarding:
-        """With its steps. Raises MISSING."""
+    async def one(self, run_key: str) -> V:
+        """The run with this id of its own (not the engine's), with its steps. Raises MISSING."""
+        return self._view(await self.record(run_key))
+
+    async def record(self, run_key: str) -> RunRecord:
+        """As `one`, all that is kept."""
         async with self._database.begin() as session:
-            values = {"process": self._process, "id": onboarding_id}
+            values = {"process": self._process, "id": run_key}
             row = (await session.execute(_ONE, values)).mappings().one_or_none()
             if row is None:
-                raise Failure(Kind.MISSING, f"there is no onboarding {onboarding_id}")
+                raise Failure(Kind.MISSING, f"there is no {self._kind} {run_key}")
             steps = (await session.execute(_STEPS, {"run_id": row["run_id"]})).mappings().all()
-        return _onboarding(dict(row), tuple(StepRecord(**step) for step in steps))
+        return _record(dict(row), tuple(StepRecord(**step) for step in steps))
 
-    async def of_run(self, run_id: str) -> Onboarding:
-        """The onboarding of a run. Raises MISSING."""
+    async def of_run(self, run_id: str) -> V:
+        """What the engine knows by *run_id*. Raises MISSING."""
         async with self._database.begin() as session:
             found = await session.execute(text("select id from run where run_id = :run_id"), {"run_id": run_id})
-            onboarding_id = found.scalar_one_or_none()
-        if onboarding_id is None:
+            run_key = found.scalar_one_or_none()
+        if run_key is None:
             raise Failure(Kind.MISSING, f"there is no run {run_id}")
-        return await self.one(onboarding_id)
+        return await self.one(run_key)
 
-    async def plan(self, onboarding_id: str) -> msgspec.Raw | None:
+    async def plan(self, run_key: str) -> msgspec.Raw | None:
         """What the run prepared to write, or none while it has prepared nothing."""
-        async with self._database.begin() as session:
-            values = {"process": self._process, "id": onboarding_id}
-            row = (await session.execute(_ONE, values)).mappings().one_or_none()
-        if row is None:
-            raise Failure(Kind.MISSING, f"there is no onboarding {onboarding_id}")
-        return None if row["plan"] is None else msgspec.Raw(msgspec.json.encode(row["plan"]))
+        return (await self.record(run_key)).plan
 
     async def many(
         self, filters: Mapping[str, str | None], before: tuple[datetime, str] | None, limit: int
-    ) -> tuple[Onboarding, ...]:
+    ) -> tuple[V, ...]:
         """Newest first, without steps; `before` is where the former page ended."""
         values = {
             "process": self._process,
+            **dict.fromkeys(FILTERS),
             **filters,
             "started_before": before[0] if before else None,
             "id_before": before[1] if before else None,
@@ -209,17 +258,15 @@ class Runs:
         }
         async with self._database.begin() as session:
             rows = (await session.execute(_MANY, values)).mappings().all()
-        return tuple(_onboarding(dict(row), ()) for row in rows)
+        return tuple(self._view(_record(dict(row), ())) for row in rows)
 
 
-def _onboarding(row: dict[str, Any], steps: tuple[StepRecord, ...]) -> Onboarding:
-    row.pop("plan")
-    amount, currency, trace_parent = row.pop("amount"), row.pop("currency"), row.pop("trace_parent")
-    return Onboarding(
-        opportunity_id=row.pop("business_key"),
+def _record(row: dict[str, Any], steps: tuple[StepRecord, ...]) -> RunRecord:
+    amount, currency, trace_parent, plan = (row.pop(name) for name in ("amount", "currency", "trace_parent", "plan"))
+    return RunRecord(
         value=Money(amount=amount, currency=currency) if amount else None,
-        refs=msgspec.convert(row.pop("refs"), OnboardingRefs),
         trace_id=trace_parent.split("-")[1] if trace_parent else None,
+        plan=None if plan is None else msgspec.Raw(msgspec.json.encode(plan)),
         steps=steps,
         **row,
     )

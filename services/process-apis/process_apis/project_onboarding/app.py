@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from process_apis.engine.runtime import Engine
 from process_apis.operations.desk import Desk
-from process_apis.operations.runs import Runs
 from process_apis.operations.waking import Waker
 from process_apis.project_onboarding.deciding import Deciding
 from process_apis.project_onboarding.matching import Matching
+from process_apis.project_onboarding.onboardings import onboardings
 from process_apis.project_onboarding.reading import Readings
 from process_apis.project_onboarding.routes import OnboardingRoutes, StatisticsRoutes
 from process_apis.project_onboarding.starting import PROCESS, Starter
@@ -88,7 +88,7 @@ def _resources(settings: ProcessSettings, clock: Clock) -> dict[str, Any]:
         "database": lambda _: _database(settings),
         "answers": given(lambda state: StoredAnswers(state["database"], clock, owner=mint("own"))),
         "cursors": given(lambda _: CursorSigner(settings.cursor_key, clock=clock)),
-        "runs": given(lambda state: Runs(state["database"], PROCESS, clock)),
+        "runs": given(lambda state: onboardings(state["database"], clock)),
         "desk": given(lambda state: Desk(state["database"], (), clock)),
         "systems": lambda _: connected(settings.systems, service, clock),
         "viewing": given(lambda state: Viewing(state["systems"], clock)),

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from litestar import Response
 
-from canonical.work import ExceptionDecision
+from canonical.work import ExceptionDecision, Onboarding
 from process_apis.commands import once
 from process_apis.operations.cases import Cases
 from process_apis.operations.decisions import Decisions
@@ -18,7 +18,7 @@ from servicekit.failures import Failure, Kind
 class Deciding:
     """Takes decisions about runs, each once per idempotency key."""
 
-    def __init__(self, runs: Runs, cases: Cases, decisions: Decisions, answers: StoredAnswers) -> None:
+    def __init__(self, runs: Runs[Onboarding], cases: Cases, decisions: Decisions, answers: StoredAnswers) -> None:
         self._runs = runs
         self._cases = cases
         self._decisions = decisions

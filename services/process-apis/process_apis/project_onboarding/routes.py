@@ -80,7 +80,7 @@ class OnboardingRoutes(Controller):
         data: JSONBody[NewOnboarding],
         caller: NamedDependency[Caller],
         starter: NamedDependency[Starter],
-        runs: NamedDependency[Runs],
+        runs: NamedDependency[Runs[Onboarding]],
         answers: NamedDependency[StoredAnswers],
         key: IdempotencyKey,
     ) -> Response[Onboarding]:
@@ -100,7 +100,7 @@ class OnboardingRoutes(Controller):
     @get("/", operation_id="listOnboardings", guards=[READ], responses=documented(Kind.GONE))
     async def many(
         self,
-        runs: NamedDependency[Runs],
+        runs: NamedDependency[Runs[Onboarding]],
         cursors: NamedDependency[CursorSigner],
         wanted_state: Annotated[OnboardingState | None, QueryParameter(name="state")] = None,
         legal_entity_code: Annotated[LegalEntityCode | None, QueryParameter()] = None,
@@ -113,7 +113,7 @@ class OnboardingRoutes(Controller):
         filters = {
             "state": wanted_state,
             "legal_entity_code": legal_entity_code,
-            "opportunity_id": opportunity_id,
+            "business_key": opportunity_id,
             "project_id": project_id,
         }
         before = None if cursor is None else cursors.read(cursor, tuple[datetime, str], filters)
@@ -129,7 +129,9 @@ class OnboardingRoutes(Controller):
         response_headers=[ETAG],
         responses=documented(Kind.MISSING),
     )
-    async def one(self, onboarding_id: FromPath[OnboardingId], runs: NamedDependency[Runs]) -> Response[Onboarding]:
+    async def one(
+        self, onboarding_id: FromPath[OnboardingId], runs: NamedDependency[Runs[Onboarding]]
+    ) -> Response[Onboarding]:
         """One onboarding with the history of its steps."""
         onboarding = await runs.one(onboarding_id)
         return Response(onboarding, headers={"ETag": etag_of(onboarding)})
@@ -137,7 +139,7 @@ class OnboardingRoutes(Controller):
     @get(
         "/{onboarding_id:str}/plan", operation_id="getOnboardingPlan", guards=[READ], responses=documented(Kind.MISSING)
     )
-    async def plan(self, onboarding_id: FromPath[OnboardingId], runs: NamedDependency[Runs]) -> Plan:
+    async def plan(self, onboarding_id: FromPath[OnboardingId], runs: NamedDependency[Runs[Onboarding]]) -> Plan:
         """What the run writes, or in mode shadow would have written. Missing until validation has passed."""
         prepared = await runs.plan(onboarding_id)
         if prepared is None:
@@ -151,7 +153,10 @@ class OnboardingRoutes(Controller):
         responses=documented(Kind.MISSING),
     )
     async def systems(
-        self, onboarding_id: FromPath[OnboardingId], runs: NamedDependency[Runs], viewing: NamedDependency[Viewing]
+        self,
+        onboarding_id: FromPath[OnboardingId],
+        runs: NamedDependency[Runs[Onboarding]],
+        viewing: NamedDependency[Viewing],
     ) -> OnboardingSystems:
         """Each platform's view of the project, read now. A platform that is away is said to be unavailable."""
         return await viewing.systems_of(await runs.one(onboarding_id))

@@ -7,6 +7,7 @@ import msgspec
 from canonical.envelope import Event
 from canonical.events import OpportunityWon
 from canonical.money import Money
+from canonical.work import Onboarding
 from process_apis.engine.runtime import Engine, Workflow
 from process_apis.operations.runs import Claim, Runs
 from process_apis.systems.crm import Crm
@@ -20,7 +21,7 @@ SYNCLINE = "syncline"  # the actor of what nobody asked for in person
 class Starter:
     """Claims runs and launches them; a claim that was not launched is launched by the sweep."""
 
-    def __init__(self, runs: Runs, crm: Crm, engine: Engine, workflow: Workflow) -> None:
+    def __init__(self, runs: Runs[Onboarding], crm: Crm, engine: Engine, workflow: Workflow) -> None:
         self._runs = runs
         self._crm = crm
         self._engine = engine
@@ -71,7 +72,7 @@ class Starter:
             actor=actor,
             trace_parent=current_traceparent(),
             correlation_id=correlation_id(),
-            won_at=won_at,
+            arose_at=won_at,
         )
         run_id = await self._runs.claim(claim)
         await self.launch_claimed()
