@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 from uuid import uuid4
 
 import psycopg
@@ -24,8 +24,9 @@ from process_apis.engine.runtime import Engine, EngineSettings
 from process_apis.operations.app import create_app
 from process_apis.operations.approvals import Authority
 from process_apis.operations.desk import Desk
-from process_apis.project_onboarding.onboardings import onboardings
+from process_apis.operations.runs import Runs
 from process_apis.operations.waking import Waker
+from process_apis.project_onboarding.onboardings import onboardings
 from process_apis.project_onboarding.reading import CAPABILITIES, Readings
 from process_apis.project_onboarding.starting import PROCESS, Starter
 from process_apis.project_onboarding.workflow import ProjectOnboarding
@@ -157,7 +158,7 @@ def _systems(platforms: Platforms) -> Systems:
     )
 
 
-def _tools(database: Database, engine: Engine, runs: Runs, desk: Desk, clock: SettableClock) -> Tools:
+def _tools(database: Database, engine: Engine, runs: Runs[Any], desk: Desk, clock: SettableClock) -> Tools:
     return Tools(
         process=PROCESS,
         database=database,

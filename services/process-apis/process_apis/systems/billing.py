@@ -1,6 +1,7 @@
 """Reads and writes of the billing system API. Contract: contracts/openapi/system/billing.v1.yaml."""
 
 from canonical.billing import BillingAccount, BillingSchedule, NewBillingAccount, NewBillingSchedule, ScheduleAmendment
+from canonical.invoicing import CreditNote, Invoice, NewCreditNote, NewInvoice
 from canonical.paging import Page
 from servicekit.upstream import Upstream
 
@@ -43,3 +44,27 @@ class Billing:
     async def cancel_schedule(self, schedule_id: str, key: str) -> BillingSchedule:
         path = f"/v1/billing-schedules/{schedule_id}/cancellation"
         return await self._api.call("PUT", path, key=key, returns=BillingSchedule)
+
+    async def invoice(self, invoice_id: str) -> Invoice:
+        return await self._api.call("GET", f"/v1/invoices/{invoice_id}", returns=Invoice)
+
+    async def create_invoice(self, connection: str, new: NewInvoice, key: str) -> Invoice:
+        """As a draft, whole; its totals are ours."""
+        params = {"connection": connection}
+        return await self._api.call("POST", "/v1/invoices", params=params, body=new, key=key, returns=Invoice)
+
+    async def issue_invoice(self, invoice_id: str, key: str) -> Invoice:
+        """The legal act: from now on it has a number, and nothing of it changes."""
+        return await self._api.call("PUT", f"/v1/invoices/{invoice_id}/issuance", key=key, returns=Invoice)
+
+    async def discard_invoice(self, invoice_id: str, key: str) -> Invoice:
+        """A draft that will never be issued; twice is no error."""
+        return await self._api.call("PUT", f"/v1/invoices/{invoice_id}/discarding", key=key, returns=Invoice)
+
+    async def void_invoice(self, invoice_id: str, key: str) -> Invoice:
+        """An issued invoice that was neither posted nor sent; its number stays known."""
+        return await self._api.call("PUT", f"/v1/invoices/{invoice_id}/voiding", key=key, returns=Invoice)
+
+    async def credit_invoice(self, invoice_id: str, new: NewCreditNote, key: str) -> CreditNote:
+        path = f"/v1/invoices/{invoice_id}/credit-notes"
+        return await self._api.call("POST", path, body=new, key=key, returns=CreditNote)

@@ -1,5 +1,6 @@
 """Reads and writes of the ERP system API. Contract: contracts/openapi/system/erp.v1.yaml."""
 
+from datetime import date
 from typing import TypeVar
 
 import msgspec
@@ -17,6 +18,16 @@ from canonical.ledger import (
     TaxCode,
 )
 from canonical.paging import Page
+from canonical.postings import (
+    AccountBalance,
+    ExchangeRate,
+    Journal,
+    LedgerEntry,
+    NewJournal,
+    NewReceivable,
+    Receivable,
+    ReceivablePosting,
+)
 from servicekit.upstream import Upstream
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -83,6 +94,44 @@ class Erp:
 
     async def close_shell(self, shell_id: str, key: str) -> ProjectShell:
         return await self._api.call("PUT", f"/v1/project-shells/{shell_id}/closing", key=key, returns=ProjectShell)
+
+    async def exchange_rate(
+        self, connection: str, entity: str, from_currency: str, on_date: date, purpose: str
+    ) -> ExchangeRate | None:
+        """The rate into the entity's own currency that holds on a day for a purpose, or none."""
+        more = {"from_currency": from_currency, "on_date": on_date.isoformat(), "purpose": purpose}
+        found = await self._of(connection, entity, "exchange-rates", ExchangeRate, **more)
+        return found[0] if found else None
+
+    async def draft_receivable(self, connection: str, new: NewReceivable, key: str) -> Receivable:
+        """A draft in the ledger, with the ERP's own totals."""
+        params = {"connection": connection}
+        return await self._api.call("POST", "/v1/receivables", params=params, body=new, key=key, returns=Receivable)
+
+    async def receivable(self, receivable_id: str) -> Receivable:
+        return await self._api.call("GET", f"/v1/receivables/{receivable_id}", returns=Receivable)
+
+    async def post_receivable(self, receivable_id: str, posting: ReceivablePosting, key: str) -> Receivable:
+        path = f"/v1/receivables/{receivable_id}/posting"
+        return await self._api.call("PUT", path, body=posting, key=key, returns=Receivable)
+
+    async def discard_receivable(self, receivable_id: str, key: str) -> Receivable:
+        """A draft that will never be posted; twice is no error."""
+        return await self._api.call("PUT", f"/v1/receivables/{receivable_id}/discarding", key=key, returns=Receivable)
+
+    async def post_journal(self, connection: str, new: NewJournal, key: str) -> Journal:
+        params = {"connection": connection}
+        return await self._api.call("POST", "/v1/journals", params=params, body=new, key=key, returns=Journal)
+
+    async def journal(self, journal_id: str) -> Journal:
+        return await self._api.call("GET", f"/v1/journals/{journal_id}", returns=Journal)
+
+    async def ledger_entries(self, connection: str, entity: str, document_number: str) -> tuple[LedgerEntry, ...]:
+        """The lines that a document made in the general ledger."""
+        return await self._of(connection, entity, "ledger-entries", LedgerEntry, document_number=document_number)
+
+    async def account_balances(self, connection: str, entity: str, as_of: date) -> tuple[AccountBalance, ...]:
+        return await self._of(connection, entity, "account-balances", AccountBalance, as_of_date=as_of.isoformat())
 
     async def _of(self, connection: str, entity: str, what: str, item: type[T], **more: str) -> tuple[T, ...]:
         params = {"connection": connection, **more}

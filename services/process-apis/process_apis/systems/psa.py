@@ -20,10 +20,13 @@ from canonical.delivery import (
     ResourceRequest,
     Task,
 )
+from canonical.entries import BillingMark, Expense, NewBillingMark, RateCard, TimeEntry
 from canonical.paging import Page
 from servicekit.upstream import Upstream
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+PAGE = 200
 
 
 class Psa:
@@ -39,6 +42,34 @@ class Psa:
         params = {"connection": connection, "contract_number": contract_number}
         page = await self._api.call("GET", "/v1/projects", params=params, returns=Page[Project])
         return page.items[0] if page.items else None
+
+    async def projects(self, connection: str) -> tuple[Project, ...]:
+        """All of them, page after page."""
+        return await self._all("/v1/projects", {"connection": connection}, Project)
+
+    async def time_entries(self, connection: str, **query: str | None) -> tuple[TimeEntry, ...]:
+        """Those that fit *query* (project_id, status, billing_state, work_date_before), page after page."""
+        return await self._all("/v1/time-entries", {"connection": connection, **query}, TimeEntry)
+
+    async def expenses(self, connection: str, **query: str | None) -> tuple[Expense, ...]:
+        """Those that fit *query* (project_id, status, billing_state, spend_date_before), page after page."""
+        return await self._all("/v1/expenses", {"connection": connection, **query}, Expense)
+
+    async def milestones(self, project_id: str) -> tuple[Milestone, ...]:
+        page = await self._api.call("GET", f"/v1/projects/{project_id}/milestones", returns=Page[Milestone])
+        return page.items
+
+    async def rate_cards(self, project_id: str) -> tuple[RateCard, ...]:
+        """Those that apply to the project, the narrowest scope first."""
+        page = await self._api.call("GET", f"/v1/projects/{project_id}/rate-cards", returns=Page[RateCard])
+        return page.items
+
+    async def mark_billed(self, project_id: str, new: NewBillingMark, key: str) -> BillingMark:
+        return await self._post(f"/v1/projects/{project_id}/billing-marks", new, key, BillingMark)
+
+    async def cancel_mark(self, mark_id: str, key: str) -> BillingMark:
+        path = f"/v1/billing-marks/{mark_id}/cancellation"
+        return await self._api.call("PUT", path, key=key, returns=BillingMark)
 
     async def create_project(self, connection: str, new: NewProject, key: str) -> Project:
         return await self._post("/v1/projects", new, key, Project, connection)
@@ -70,6 +101,17 @@ class Psa:
 
     async def resource(self, resource_id: str) -> Resource:
         return await self._api.call("GET", f"/v1/resources/{resource_id}", returns=Resource)
+
+    async def _all(self, path: str, params: dict[str, str | None], item: type[T]) -> tuple[T, ...]:
+        found: list[T] = []
+        cursor: str | None = None
+        while True:
+            query = {**params, "limit": PAGE, "cursor": cursor}
+            page: Page[T] = await self._api.call("GET", path, params=query, returns=Page[item])  # type: ignore[valid-type]
+            found.extend(page.items)
+            cursor = page.next
+            if cursor is None:
+                return tuple(found)
 
     async def _post(
         self, path: str, new: msgspec.Struct, key: str, returns: type[T], connection: str | None = None
