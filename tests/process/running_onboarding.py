@@ -33,7 +33,7 @@ DIRECTOR = Caller(subject="usr_dir", client_id="console", scopes=frozenset(), ac
 class RunningOnboarding:
     """Starts runs, waits for what becomes of them, and decides as people would."""
 
-    def __init__(self, platforms: Platforms, desk: Desk, runs: Runs, clock: SettableClock) -> None:
+    def __init__(self, platforms: Platforms, desk: Desk, runs: Runs[Onboarding], clock: SettableClock) -> None:
         self.platforms = platforms
         self.desk = desk
         self.runs = runs

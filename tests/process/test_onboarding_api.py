@@ -15,9 +15,9 @@ from operations_caller import told
 from platforms import FakeBilling, FakeCrm, FakeErp, FakePsa, Platforms
 from running_onboarding import RunningOnboarding
 
+from process_apis.deciding import Deciding
 from process_apis.operations.runs import RunChange
 from process_apis.project_onboarding.app import API
-from process_apis.project_onboarding.deciding import Deciding
 from process_apis.project_onboarding.routes import OnboardingRoutes, StatisticsRoutes
 from process_apis.project_onboarding.viewing import Viewing
 from process_apis.systems.connecting import Systems
@@ -58,7 +58,7 @@ async def http(
             "desk": desk,
             "runs": runs,
             "starter": onboarding.starter,
-            "deciding": Deciding(runs, desk.cases, desk.decisions, answers),
+            "deciding": Deciding("Onboarding", runs.one, desk.cases, desk.decisions, answers),
             "viewing": Viewing(cast("Systems", systems), clock),
         },
         clock=clock,

@@ -2,6 +2,7 @@
 
 import sys
 
+from process_apis.invoice_release.app import create_app as invoice_release
 from process_apis.operations.app import create_app as operations
 from process_apis.project_onboarding.app import create_app as project_onboarding
 from process_apis.settings import OperationsSettings, ProcessSettings
@@ -10,16 +11,17 @@ from servicekit.migrate import migrate
 from servicekit.settings import ServiceSettings, load
 
 MIGRATIONS = "process_apis:migrations"
-USAGE = "usage: python -m process_apis (project-onboarding | operations)"
+FLOWS = {"project-onboarding": project_onboarding, "invoice-release": invoice_release}
+USAGE = f"usage: python -m process_apis ({' | '.join([*FLOWS, 'operations'])})"
 
 
 def main(arguments: list[str]) -> int:
     """Run what the first argument names; 2 for an unknown name."""
     match arguments:
-        case ["project-onboarding"]:
+        case [flow] if flow in FLOWS:
             settings = load(ProcessSettings)
             _migrated(settings.service)
-            run(project_onboarding(settings), settings.service)
+            run(FLOWS[flow](settings), settings.service)
         case ["operations"]:
             chosen = load(OperationsSettings)
             _migrated(chosen.service)

@@ -113,6 +113,10 @@ class Run:
         result: T = msgspec.convert(value, get_type_hints(function)["return"])
         return result
 
+    def forget_undos(self) -> None:
+        """From here on a discard undoes nothing: what was done is corrected by new documents."""
+        self._undos.clear()
+
     async def undo_all(self) -> None:
         """What was done is undone in reverse order, each by a step that says "if present"."""
         for function, arguments in reversed(self._undos):

@@ -16,6 +16,7 @@ class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     engine: EngineSettings
     systems: SystemAddresses
     sweep_every_s: float = 0.5
+    authorities: tuple[Authority, ...] = ()  # the delegation-of-authority matrix, where the process takes decisions
     auto_retry_after_s: float = 60.0  # how long a technical exception waits before the step is tried again
 
 

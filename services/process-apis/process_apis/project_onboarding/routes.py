@@ -25,9 +25,9 @@ from canonical.work import (
     RetryRequest,
 )
 from process_apis.commands import IdempotencyKey, once
+from process_apis.deciding import Deciding
 from process_apis.operations.desk import Desk
 from process_apis.operations.runs import Runs
-from process_apis.project_onboarding.deciding import Deciding
 from process_apis.project_onboarding.planning import Plan
 from process_apis.project_onboarding.starting import PROCESS, Starter
 from process_apis.project_onboarding.viewing import Viewing

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from canonical.rounding import TaxRounding
 from canonical.sales import Contract
 
 
@@ -54,11 +55,38 @@ class ApprovalMatrix(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
 
+class InvoiceRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who agrees to an invoice: all that are billed by one of `methods`, or every one. `bars`: own work is barred."""
+
+    code: str
+    required_role: str
+    text: str
+    bars: bool
+    methods: tuple[str, ...] = ()
+
+
+class InvoicingRules(msgspec.Struct, frozen=True, kw_only=True):
+    """How invoices are made. `answer_within_hours` is how long an approver has."""
+
+    tax_rounding: TaxRounding
+    rate_drift_tolerance_percent: Decimal
+    most_lines: int
+    payment_terms_days: dict[str, int]
+    notes: dict[str, str]
+    rules: tuple[InvoiceRule, ...]
+    answer_within_hours: int
+
+    def asked_by(self, methods: set[str]) -> tuple[InvoiceRule, ...]:
+        """The rules that an invoice of these methods falls under."""
+        return tuple(rule for rule in self.rules if not rule.methods or methods & set(rule.methods))
+
+
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """All rules of the process layer."""
 
     exceptions: dict[str, ExceptionRule]
     approvals: ApprovalMatrix
+    invoicing: InvoicingRules
 
     def exception(self, code: str) -> ExceptionRule:
         """The rule for a code; an unforeseen one is treated as a platform's refusal."""
@@ -74,7 +102,14 @@ def read_rules() -> Rules:
             rules=msgspec.convert(matrix["rule"], tuple[ApprovalRule, ...], strict=False),
             answer_within_hours=matrix["settings"]["answer_within_hours"],
         ),
+        invoicing=_invoicing(),
     )
+
+
+def _invoicing() -> InvoicingRules:
+    said = _read("invoicing.toml")
+    rules, settings = said.pop("rule"), said.pop("settings")
+    return msgspec.convert({**said, **settings, "rules": rules}, InvoicingRules, strict=False)
 
 
 def _read(name: str) -> dict[str, Any]:

@@ -34,6 +34,7 @@ create table billable (
     description text not null,
     withdrawn boolean not null default false,
     part_of_fixed_fee boolean not null default false,
+    due boolean not null,
     updated_at timestamptz not null,
     constraint billable_not_claimed_twice check
         (claimed_amount between 0 and amount and claimed_quantity between 0 and quantity)
@@ -111,6 +112,7 @@ create table release (
     invoice_id text,
     invoice_number text,
     credit_note_id text,
+    billing_mark_id text,
     receivable_id text,
     document_number text,
     document_date date,
@@ -124,6 +126,10 @@ create table release (
 );
 create index release_by_contract on release (contract_id, cut_off);
 create index release_by_invoice on release (invoice_id);
+create table work_to_see (
+    project_id text primary key,
+    at timestamptz not null
+);
 create table voided_number (
     legal_entity_code text not null,
     number text not null,
@@ -151,6 +157,7 @@ create table batch_item (
     name text not null,
     place integer not null,
     run_id text,
+    refusal text,
     work jsonb,
     primary key (batch_id, contract_id)
 );

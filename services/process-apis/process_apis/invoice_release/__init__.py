@@ -1,0 +1,1 @@
+"""invoice-release: approved work becomes an issued invoice and a posted receivable, once."""

@@ -1,0 +1,107 @@
+"""What a credit takes back: whole lines or parts of them, with their tax, and of which items. Pure."""
+
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+
+import msgspec
+
+from canonical.invoicing import NewCreditLine, NewCreditNote, TaxLine
+from canonical.money import Money, total
+from canonical.releases import Draft, DraftLine, NewCredit
+from canonical.rounding import allocate
+from servicekit.failures import Failure, FieldError, Kind
+
+
+class TakenBack(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of an item a credit lets go."""
+
+    item_id: str
+    amount: Money
+    whole: bool
+
+
+def credit_draft(original: Draft, asked: NewCredit, reference: str, day: date, credited: dict[str, Decimal]) -> Draft:
+    """The credit as a draft: the original's lines, rates and treatment, with what is taken back of each.
+
+    *credited* is what earlier credits took of each line. Raises INVALID `unknown_line`, `more_than_was_billed` and
+    `nothing_to_credit`.
+    """
+    wanted = _wanted(original, asked, credited)
+    lines = tuple(_part(line, wanted[line.key]) for line in original.lines if line.key in wanted)
+    net = total([line.amount for line in lines], original.currency)
+    tax = total([line.tax for line in lines], original.currency)
+    code = original.tax[0]
+    return msgspec.structs.replace(
+        original,
+        reference=reference,
+        lines=lines,
+        tax=(TaxLine(tax_code=code.tax_code, percent=code.percent, base=net, tax=tax),),
+        net=net,
+        gross=net + tax,
+        net_in_entity_currency=_in_entity_currency(original, net),
+        document_date=day,
+        posting_date=day,
+        due_date=day,
+        left_out=(),
+    )
+
+
+def credit_note(draft: Draft, reason: str) -> NewCreditNote:
+    return NewCreditNote(
+        reference=draft.reference,
+        reason=reason[:200],
+        document_date=draft.document_date,
+        lines=tuple(NewCreditLine(line_key=line.key, amount=line.amount, tax=line.tax) for line in draft.lines),
+        net=draft.net,
+        gross=draft.gross,
+    )
+
+
+def taken_back(original: Draft, draft: Draft) -> Iterable[TakenBack]:
+    """The items behind the credited lines. A part of a line is shared out over its sources by their worth."""
+    lines = {line.key: line for line in original.lines}
+    for line in draft.lines:
+        whole = line.amount == lines[line.key].amount
+        sources = lines[line.key].sources
+        parts = allocate(line.amount, {source.item_id: source.amount.value for source in sources})
+        for source in sources:
+            amount = source.amount if whole else min(parts[source.item_id], source.amount, key=lambda one: one.value)
+            yield TakenBack(item_id=source.item_id, amount=amount, whole=whole)
+
+
+def _wanted(original: Draft, asked: NewCredit, credited: dict[str, Decimal]) -> dict[str, Money]:
+    """What is taken back of each line; everything that is left of all of them, where no line is named."""
+    left = {line.key: line.amount - Money.of(credited.get(line.key, 0), original.currency) for line in original.lines}
+    if not asked.lines:
+        wanted = {key: amount for key, amount in left.items() if amount.value > 0}
+        if not wanted:
+            raise Failure(Kind.INVALID, "everything has been credited already", code="nothing_to_credit")
+        return wanted
+    found: list[FieldError] = []
+    for place, line in enumerate(asked.lines):
+        at = f"/lines/{place}"
+        if line.line_key not in left:
+            found.append(
+                FieldError(pointer=f"{at}/line_key", code="unknown_line", message="the invoice has no such line")
+            )
+        elif line.amount.currency != original.currency or not 0 < line.amount.value <= left[line.line_key].value:
+            message = f"at most {left[line.line_key].amount} {original.currency} of the line are left to credit"
+            found.append(FieldError(pointer=f"{at}/amount", code="more_than_was_billed", message=message))
+    if found:
+        raise Failure(Kind.INVALID, "; ".join(error.message for error in found), found[0].code, tuple(found))
+    return {line.line_key: line.amount for line in asked.lines}
+
+
+def _part(line: DraftLine, amount: Money) -> DraftLine:
+    """The whole line as it was, or one piece at the amount, with its share of the line's tax."""
+    if amount == line.amount:
+        return line
+    tax = Money.of(line.tax.value * amount.value / line.amount.value, amount.currency)
+    return msgspec.structs.replace(
+        line, quantity="1", unit_price=f"{amount.value.normalize():f}", amount=amount, tax=tax
+    )
+
+
+def _in_entity_currency(original: Draft, net: Money) -> Money:
+    return Money.of(net.value * Decimal(original.rate or 1), original.net_in_entity_currency.currency)
