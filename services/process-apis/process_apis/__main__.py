@@ -5,13 +5,18 @@ import sys
 from process_apis.invoice_release.app import create_app as invoice_release
 from process_apis.operations.app import create_app as operations
 from process_apis.project_onboarding.app import create_app as project_onboarding
+from process_apis.revenue_recognition.app import create_app as revenue_recognition
 from process_apis.settings import OperationsSettings, ProcessSettings
 from servicekit.app import run
 from servicekit.migrate import migrate
 from servicekit.settings import ServiceSettings, load
 
 MIGRATIONS = "process_apis:migrations"
-FLOWS = {"project-onboarding": project_onboarding, "invoice-release": invoice_release}
+FLOWS = {
+    "project-onboarding": project_onboarding,
+    "invoice-release": invoice_release,
+    "revenue-recognition": revenue_recognition,
+}
 USAGE = f"usage: python -m process_apis ({' | '.join([*FLOWS, 'operations'])})"
 
 

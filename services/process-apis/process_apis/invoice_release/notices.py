@@ -22,7 +22,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def notices(matter: Matter, shared: Shared) -> tuple[Notice, ...]:
-    """Time that is missing, milestones that wait for the customer, limits that are used up, billed work that changed."""
+    """Time that is missing, milestones that wait for acceptance, limits that are used up, billed work that changed."""
     found = (*_unapproved(matter), *_unaccepted(matter), *_beyond_limits(matter, shared), *_changed(matter, shared))
     return tuple(found)
 

@@ -81,12 +81,24 @@ class InvoicingRules(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(rule for rule in self.rules if not rule.methods or methods & set(rule.methods))
 
 
+class RevenueRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How revenue is measured, by billing method, and who calculates it, by legal entity."""
+
+    measures: dict[str, str]
+    calculated_by: dict[str, str]
+
+    def calculator(self, legal_entity_code: str) -> str:
+        """`journal`, `erp` or `psa`."""
+        return self.calculated_by.get(legal_entity_code, self.calculated_by["default"])
+
+
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """All rules of the process layer."""
 
     exceptions: dict[str, ExceptionRule]
     approvals: ApprovalMatrix
     invoicing: InvoicingRules
+    revenue: RevenueRules
 
     def exception(self, code: str) -> ExceptionRule:
         """The rule for a code; an unforeseen one is treated as a platform's refusal."""
@@ -103,6 +115,7 @@ def read_rules() -> Rules:
             answer_within_hours=matrix["settings"]["answer_within_hours"],
         ),
         invoicing=_invoicing(),
+        revenue=msgspec.convert(_read("revenue.toml"), RevenueRules),
     )
 
 

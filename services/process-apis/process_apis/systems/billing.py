@@ -5,6 +5,8 @@ from canonical.invoicing import CreditNote, Invoice, NewCreditNote, NewInvoice
 from canonical.paging import Page
 from servicekit.upstream import Upstream
 
+PAGE = 100
+
 
 class Billing:
     """Writes carry the key under which they happen once."""
@@ -44,6 +46,18 @@ class Billing:
     async def cancel_schedule(self, schedule_id: str, key: str) -> BillingSchedule:
         path = f"/v1/billing-schedules/{schedule_id}/cancellation"
         return await self._api.call("PUT", path, key=key, returns=BillingSchedule)
+
+    async def invoices(self, connection: str) -> tuple[Invoice, ...]:
+        """All of them, page after page."""
+        found: list[Invoice] = []
+        cursor: str | None = None
+        while True:
+            params = {"connection": connection, "limit": PAGE, "cursor": cursor}
+            page = await self._api.call("GET", "/v1/invoices", params=params, returns=Page[Invoice])
+            found.extend(page.items)
+            cursor = page.next
+            if cursor is None:
+                return tuple(found)
 
     async def invoice(self, invoice_id: str) -> Invoice:
         return await self._api.call("GET", f"/v1/invoices/{invoice_id}", returns=Invoice)

@@ -3,14 +3,14 @@
 from datetime import date
 
 from canonical.paging import Page
-from canonical.people import Absence, Worker
+from canonical.people import Absence, CostRate, Worker
 from servicekit.upstream import Upstream
 
 PAGE = 100
 
 
 class Hr:
-    """Workers and their absence; pay is never asked for."""
+    """Workers, their absence, and what they cost where a process may ask for it: that has a scope of its own."""
 
     def __init__(self, api: Upstream) -> None:
         self._api = api
@@ -29,6 +29,10 @@ class Hr:
             cursor = page.next
             if cursor is None:
                 return tuple(found)
+
+    async def cost_rates(self, worker_id: str) -> tuple[CostRate, ...]:
+        page = await self._api.call("GET", f"/v1/workers/{worker_id}/cost-rates", returns=Page[CostRate])
+        return page.items
 
     async def absences(self, worker_id: str, from_date: date, to_date: date) -> tuple[Absence, ...]:
         params = {"from_date": from_date.isoformat(), "to_date": to_date.isoformat()}
