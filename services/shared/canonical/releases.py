@@ -320,6 +320,17 @@ class ReleaseStatistics(msgspec.Struct, frozen=True, kw_only=True):
     as_of: Moment
 
 
+class VoidedNumber(msgspec.Struct, frozen=True, kw_only=True):
+    """A number that an invoice was given and that was taken back before it was posted: a gap, explained."""
+
+    legal_entity_code: LegalEntityCode
+    number: str
+    release_id: ReleaseId
+    reason: str
+    by_actor: str
+    voided_at: Moment
+
+
 class LineageEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the ledger that an invoice made."""
 
