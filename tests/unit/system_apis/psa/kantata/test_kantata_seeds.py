@@ -12,6 +12,7 @@ from demo.morning import demo_firm
 from demo.seeds import kantata as seeds
 from sandboxkit.app import Context
 from sandboxkit.store import Store
+from servicekit.clock import SystemClock
 from servicekit.settings import Secret
 from servicekit.upstream import Upstream
 from system_apis.psa.kantata import Connector, Settings
@@ -31,7 +32,8 @@ async def psa() -> AsyncIterator[Connector]:
     context = Context(store=store, control_key="c", base_url="http://psa", config={"access_token": "t"})
     http = httpx.AsyncClient(transport=httpx.ASGITransport(create_sandbox_app(context)))
     settings = Settings(access_token=Secret("t"), legal_entity_field_id=seeds.LEGAL_ENTITY_FIELD_ID)
-    connector = Connector(Api(Upstream("psa", "http://psa", auth=AccessToken(Secret("t")), http=http)), settings)
+    api = Api(Upstream("psa", "http://psa", auth=AccessToken(Secret("t")), http=http))
+    connector = Connector(api, settings, SystemClock())
     yield connector
     await connector.close()
     store.close()
