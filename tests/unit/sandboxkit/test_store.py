@@ -118,7 +118,7 @@ def test_clearing_leaves_nothing(store: Store) -> None:
 
 
 def test_a_view_follows_every_change(store: Store) -> None:
-    """What is put, inserted, amended, deleted or cleared shows at once, in the order of creation, and is not writable."""
+    """What is put, inserted, amended, deleted or cleared shows at once, in the order of creation."""
     store.put("Account", "1", {"n": 1})
     seen = store.view("Account")
     store.insert("Account", "2", {"n": 2})

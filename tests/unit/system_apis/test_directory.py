@@ -199,8 +199,8 @@ async def test_lists_of_ids_are_translated_at_once(system_database: Database, st
     mark = NewBillingMark(invoice_number="DE-1", invoice_date=date(2026, 12, 31), time_entry_ids=ours)
     native = await directory.to_native(mark, "psa-main")
     assert (("12", "11"), (), ()) == (native.time_entry_ids, native.expense_ids, native.milestone_ids)
+    stranger = msgspec.structs.replace(mark, time_entry_ids=(*ours, elsewhere))
     with pytest.raises(Failure) as caught:
-        stranger = msgspec.structs.replace(mark, time_entry_ids=(*ours, elsewhere))
         await directory.to_native(stranger, "psa-main")
     assert (Kind.INVALID, "unknown_reference") == (caught.value.kind, caught.value.code)
 

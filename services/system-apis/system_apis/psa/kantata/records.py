@@ -39,10 +39,10 @@ class StoryRecord(_Record, frozen=True, kw_only=True):
 
     title: str
     story_type: str
+    created_at: datetime
     state: str = ""
     due_date: date | None = None
     billable: bool = True
-    created_at: datetime | None = None
     workspace_id: Id | None = None
     story_state_change_ids: tuple[Id, ...] = ()
 

@@ -16,6 +16,7 @@ from system_apis.psa.kantata import mapping
 from system_apis.psa.kantata.records import BillingMilestoneRecord, Envelope, WorkspaceRecord
 
 DAY = date(2026, 12, 1)
+MADE = "2026-11-23T10:00:00-08:00"
 
 
 def envelope_of(**maps: dict[str, Any]) -> Envelope:
@@ -187,7 +188,7 @@ def test_a_tentative_assignment_is_a_soft_allocation() -> None:
 
 def test_a_foreign_key_that_was_asked_for_must_be_there() -> None:
     """A record that does not say whose it is cannot be used."""
-    envelope = envelope_of(stories={"7": {"id": "7", "title": "Design", "story_type": "task"}})
+    envelope = envelope_of(stories={"7": {"id": "7", "title": "Design", "story_type": "task", "created_at": MADE}})
     with pytest.raises(Failure) as caught:
         mapping.to_task(envelope.stories["7"])
     assert Kind.BAD_UPSTREAM is caught.value.kind
@@ -198,6 +199,7 @@ def milestone_of(kept: mapping.Acceptance, billed: dict[str, Any] | None = None,
         "id": "7",
         "title": "Pilot",
         "story_type": "milestone",
+        "created_at": MADE,
         "state": "completed",
         "workspace_id": "10",
         "custom_field_value_ids": ["5", "6"],

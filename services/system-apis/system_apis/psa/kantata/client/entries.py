@@ -14,7 +14,7 @@ from canonical.entries import Expense, TimeEntry
 from servicekit.failures import Failure, Kind
 from system_apis.listing import Listing
 from system_apis.psa.kantata.client.account import Account
-from system_apis.psa.kantata.client.sweeping import Place, cursor_of, place_of, since
+from system_apis.psa.kantata.client.sweeping import Place, Row, cursor_of, place_of, since
 from system_apis.psa.kantata.mapping import Around, to_expense, to_time_entry
 from system_apis.psa.kantata.records import Envelope, LineRecord, SubmissionRecord, TimeEntryRecord
 from system_apis.psa.port import Deletion, EntryQuery
@@ -62,14 +62,14 @@ class Entries(Account):
 
     async def time_entry(self, native_id: str) -> TimeEntry:
         envelope = await self._api.one("time_entries", native_id, _TIME.include, from_archived_workspaces="true")
-        return (await self._to_time_entries(envelope))[0]
+        return (await self._to_time_entries(envelope, [native_id]))[0]
 
     async def expenses(self, query: EntryQuery, cursor: str | None, limit: int) -> Listing[Expense]:
         return await self._page(_EXPENSES, self._to_expenses, query, cursor, limit)
 
     async def expense(self, native_id: str) -> Expense:
         envelope = await self._api.one("expenses", native_id, _EXPENSES.include, from_archived_workspaces="true")
-        return (await self._to_expenses(envelope))[0]
+        return (await self._to_expenses(envelope, [native_id]))[0]
 
     async def deleted_time_entries(self, since: datetime) -> tuple[Deletion, ...]:
         """From the subscribed events, if the account has them: deleted records show nowhere else (page section 6)."""
@@ -84,7 +84,7 @@ class Entries(Account):
     async def _page(
         self,
         collection: _Collection[L],
-        to_lines: Callable[[Envelope], Awaitable[list[L]]],
+        to_lines: Callable[[Envelope, Sequence[str]], Awaitable[list[L]]],
         query: EntryQuery,
         cursor: str | None,
         limit: int,
@@ -98,11 +98,11 @@ class Entries(Account):
         filters = {**_filters(collection, query, grouped=place.group is not None), **place.window()}
         if groups:
             filters[collection.of_submissions] = groups
-        envelope = await self._api.window(collection.kind, collection.include, place.read, limit, **filters)
-        after = place.after(_made_at(envelope, collection.kind), envelope.meta.count)
+        envelope = await self._api.window(collection.kind, collection.include, place.read, place.size(limit), **filters)
+        ids, after = place.taken(_rows(envelope, collection.kind), limit, envelope.meta.count)
         if after is None:
             after = Place(group=0) if place.group is None and query.updated_after is not None else following
-        lines = await to_lines(envelope)
+        lines = await to_lines(envelope, ids)
         return Listing(items=tuple(one for one in lines if _fits(collection, one, query)), cursor=cursor_of(after))
 
     async def _changed(self, collection: _Collection[L], query: EntryQuery, done: int) -> tuple[str, Place | None]:
@@ -115,13 +115,13 @@ class Entries(Account):
         following = Place(group=end) if end < envelope.meta.count else None
         return ",".join(row.id for row in envelope.results), following
 
-    async def _to_time_entries(self, envelope: Envelope) -> list[TimeEntry]:
-        records = [envelope.time_entries[row.id] for row in envelope.results]
+    async def _to_time_entries(self, envelope: Envelope, ids: Sequence[str]) -> list[TimeEntry]:
+        records = [envelope.time_entries[one] for one in ids]
         around = await self._around(records, envelope.timesheet_submissions, records)
         return [to_time_entry(envelope, record, around) for record in records]
 
-    async def _to_expenses(self, envelope: Envelope) -> list[Expense]:
-        records = [envelope.expenses[row.id] for row in envelope.results]
+    async def _to_expenses(self, envelope: Envelope, ids: Sequence[str]) -> list[Expense]:
+        records = [envelope.expenses[one] for one in ids]
         around = await self._around(records, envelope.expense_report_submissions, ())
         return [to_expense(envelope, record, around) for record in records]
 
@@ -183,9 +183,9 @@ def _fits(collection: _Collection[L], line: L, query: EntryQuery) -> bool:
     )
 
 
-def _made_at(envelope: Envelope, kind: str) -> list[datetime]:
+def _rows(envelope: Envelope, kind: str) -> list[Row]:
     records: Mapping[str, LineRecord] = getattr(envelope, kind)
-    return [records[row.id].created_at for row in envelope.results]
+    return [(row.id, records[row.id].created_at) for row in envelope.results]
 
 
 def _wanted(moment: datetime | None) -> datetime:

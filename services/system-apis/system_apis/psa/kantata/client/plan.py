@@ -52,7 +52,7 @@ class Plan(Account):
         envelope = await self._api.all(
             "stories", _MILESTONE, workspace_id=project, order="created_at:asc", **_CLOSED_TOO
         )
-        return await self._to_milestones(envelope)
+        return await self._to_milestones(envelope, [row.id for row in envelope.results])
 
     async def changed_milestones(
         self, updated_after: datetime | None, cursor: str | None, limit: int
@@ -62,14 +62,15 @@ class Plan(Account):
         changed = {} if updated_after is None else {"updated_after": since(updated_after)}
         if place.group is not None:
             return await self._accepted(changed, place.group, limit)
+        filters = {**changed, **place.window(), **_CLOSED_TOO}
         envelope = await self._api.window(
-            "stories", _MILESTONE, place.read, limit, story_type="milestone", **changed, **place.window(), **_CLOSED_TOO
+            "stories", _MILESTONE, place.read, place.size(limit), story_type="milestone", **filters
         )
-        made = [moment for row in envelope.results if (moment := envelope.stories[row.id].created_at) is not None]
-        after = place.after(made, envelope.meta.count)
+        rows = [(row.id, envelope.stories[row.id].created_at) for row in envelope.results]
+        ids, after = place.taken(rows, limit, envelope.meta.count)
         if after is None and updated_after is not None and self._settings.acceptance_field_id:
             after = Place(group=0)
-        return Listing(items=await self._to_milestones(envelope), cursor=cursor_of(after))
+        return Listing(items=await self._to_milestones(envelope, ids), cursor=cursor_of(after))
 
     async def _accepted(self, changed: dict[str, str], done: int, limit: int) -> Listing[Milestone]:
         values = await self._api.window("custom_field_values", "", done, limit, subject_type="Story", **changed)
@@ -84,7 +85,8 @@ class Plan(Account):
         if not stories:
             return Listing(items=(), cursor=cursor_of(following))
         envelope = await self._api.all("stories", _MILESTONE, only=",".join(sorted(stories)), **_CLOSED_TOO)
-        return Listing(items=await self._to_milestones(envelope), cursor=cursor_of(following))
+        ids = [row.id for row in envelope.results]
+        return Listing(items=await self._to_milestones(envelope, ids), cursor=cursor_of(following))
 
     async def create_milestone(self, project: str, new: NewMilestone, key: str) -> Milestone:
         """Two records, each found again by the key: the milestone of the plan, then its amount."""
@@ -121,9 +123,9 @@ class Plan(Account):
             raise Failure(Kind.CONFLICT, "the PSA holds another amount for this milestone", code="amount_differs")
         return await self._to_milestone(envelope, story_id, billed)
 
-    async def _to_milestones(self, envelope: Envelope) -> tuple[Milestone, ...]:
+    async def _to_milestones(self, envelope: Envelope, ids: Sequence[str]) -> tuple[Milestone, ...]:
         """The milestones among the stories, each with its amount."""
-        found = [row.id for row in envelope.results if envelope.stories[row.id].story_type == "milestone"]
+        found = [one for one in ids if envelope.stories[one].story_type == "milestone"]
         projects = sorted({str(envelope.stories[one].workspace_id) for one in found})
         by_story = await self._billed(projects) if projects else {}
         return tuple([await self._to_milestone(envelope, one, by_story.get(one)) for one in found])
