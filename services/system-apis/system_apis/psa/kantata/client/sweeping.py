@@ -14,7 +14,7 @@ from system_apis.psa.kantata.api import PER_PAGE
 # "After" is taken as exclusive: nothing tells. Where it is not, records come twice, and none is missed.
 _JUST_BEFORE = timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
-_MOST_KNOWN = 100  # ids in a cursor: of more records of one second, which a mass import makes, it counts how many
+_MOST_KNOWN = 20  # ids in a cursor: of more records of one second, which a mass import makes, it counts how many
 
 Row = tuple[str, datetime]  # a record's id, and when it was made
 

@@ -100,8 +100,8 @@ def _side_load(view: Snapshot, answer: dict[str, Any], key: str, ids: Iterable[s
         return
     for record_id in ids:
         record = view.all(key).get(record_id)
-        if record is not None:
-            answer[key].setdefault(record_id, _shown(view, KINDS[key], record, {}))
+        if record is not None and record_id not in answer[key]:
+            answer[key][record_id] = _shown(view, KINDS[key], record, {})
 
 
 def _shown(view: Snapshot, kind: KindOfRecord, record: Record, asked: Asked) -> Record:

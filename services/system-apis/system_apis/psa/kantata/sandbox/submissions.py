@@ -5,7 +5,6 @@ A timesheet's own `updated_at` moves with every decision; that of its entries do
 
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from system_apis.psa.kantata.sandbox.kinds import (
@@ -203,11 +202,11 @@ def _shown(key: str) -> Callable[[Snapshot, Record], Record]:
 
 
 def worth(line: Record) -> int:
-    """Of a time entry or an expense, in the currency's smallest units."""
+    """Of a time entry or an expense, in the currency's smallest units, rounded half up."""
     if "time_in_minutes" not in line:
         return int(line["amount_in_cents"])
-    exact = Decimal(line["time_in_minutes"]) * (line.get("rate_in_cents") or 0) / 60
-    return int(exact.quantize(Decimal(1), rounding=ROUND_HALF_UP))
+    minutes_of_cents = int(line["time_in_minutes"]) * int(line.get("rate_in_cents") or 0)
+    return (minutes_of_cents + 30) // 60
 
 
 def _may_decide(world: World, record: Record, verb: str) -> bool:

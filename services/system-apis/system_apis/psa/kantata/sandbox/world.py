@@ -163,9 +163,12 @@ class Snapshot:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self._kinds: dict[str, Mapping[str, Record]] = {}
 
     def all(self, key: str) -> Mapping[str, Record]:
-        return self.world.store.view(key)
+        if key not in self._kinds:
+            self._kinds[key] = self.world.store.view(key)
+        return self._kinds[key]
 
     def pointing(self, key: str, field: str, record_id: str) -> list[Record]:
         """The records of a kind whose foreign key is the given id."""
