@@ -18,14 +18,28 @@ from starlette.types import ASGIApp
 from sandboxkit.app import Context
 from sandboxkit.server import DroppableConnection
 from sandboxkit.store import Store
+from servicekit.app import Service
+from servicekit.auth import Caller
 from servicekit.clock import SystemClock
-from servicekit.settings import read
+from servicekit.limits import Limiter
+from servicekit.migrate import migrate
+from servicekit.settings import Secret, ServiceSettings, read
 from system_apis import psa
+from system_apis.connections import ConnectionSettings
 from system_apis.psa import kantata
+from system_apis.psa.app import create_app
 from system_apis.psa.kantata.sandbox import create_sandbox_app
 from system_apis.psa.port import Psa
+from system_apis.service import MIGRATIONS, SystemSettings
 
 CONTROL = "control"
+SCHEMA = "system_psa"
+READ_AND_WRITTEN = ("projects", "tasks", "milestones", "resource-requests", "assignments", "resources", "billing-marks")
+READ = ("time-entries", "expenses", "rate-cards")
+SCOPES = [
+    *(f"psa.{resource}.{access}" for resource in READ_AND_WRITTEN for access in ("read", "write")),
+    *(f"psa.{resource}.read" for resource in READ),
+]
 VENDORS = tuple(module.name for module in pkgutil.iter_modules(psa.__path__) if module.ispkg)
 
 
@@ -147,3 +161,58 @@ def _furnish_kantata(store: Store) -> None:
         whole = {"rate_card_id": "1", "rate_card_set_version_id": version, "default_rate": others}
         put("rate_card_versions", version, **whole)
         put("rate_card_roles", version, rate_card_version_id=version, role_id="5", rate=engineer)
+
+
+class ScopesAreTheToken:
+    """A token's text is its caller's scopes."""
+
+    async def verify(self, token: str) -> Caller:
+        return Caller(subject="svc", client_id="svc", scopes=frozenset(token.split("+")), actor="svc")
+
+
+@pytest.fixture
+async def api(stage: Any, database_url: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the running service, whose connection psa-main is the stage's sandbox."""
+    migrate(database_url, SCHEMA, MIGRATIONS)
+    connection = ConnectionSettings(vendor=stage.vendor, settings=stage.settings)
+    settings = SystemSettings(
+        service=ServiceSettings(
+            name="system-psa",
+            layer="system",
+            port=1,
+            issuer="https://edge.example/oauth",
+            audience="syncline-system",
+            client_id="system-psa",
+            client_secret=Secret("hidden"),
+            database_url=Secret(database_url),
+            schema=SCHEMA,
+            redis_url="redis://localhost:1",
+        ),
+        cursor_key=Secret("a key of at least thirty-two bytes"),
+        connections={"psa-main": connection},
+    )
+    clock = SystemClock()
+    service = create_app(settings, verifier=ScopesAreTheToken(), limiter=Limiter(6000, clock=clock))
+    transport = httpx.ASGITransport(service, raise_app_exceptions=False)
+    headers = {"Authorization": f"Bearer {'+'.join(SCOPES)}"}
+    async with running(service), httpx.AsyncClient(transport=transport, base_url="http://t", headers=headers) as client:
+        yield client
+
+
+@asynccontextmanager
+async def running(service: Service) -> AsyncIterator[None]:
+    """The service's lifespan, as a server runs it: in a task of its own."""
+    said: asyncio.Queue[str] = asyncio.Queue()
+    told: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+
+    async def send(message: Any) -> None:
+        await said.put(message["type"])
+
+    task = asyncio.create_task(service({"type": "lifespan"}, told.get, send))
+    await told.put({"type": "lifespan.startup"})
+    assert await said.get() == "lifespan.startup.complete"
+    try:
+        yield
+    finally:
+        await told.put({"type": "lifespan.shutdown"})
+        await task
