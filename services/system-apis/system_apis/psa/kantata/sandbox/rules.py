@@ -58,9 +58,9 @@ def workspace_created(world: World, record: Record, sent: Record) -> None:
 
 
 def completed_workspace(world: World, record: Record) -> Record:
-    """`price` is written in main units and kept in the smallest ones; without a rate card the account's own holds."""
+    """`price` is written in main units and kept in the smallest ones. Unless a rate card is named, the usual one holds."""
     if "id" not in record and record.get("rate_card_id") is None:
-        record["rate_card_id"] = default_card_id(world, record["currency"])
+        record["rate_card_id"] = default_card_id(world, record["currency"], record.get("workspace_group_ids") or [])
     if "price" not in record:
         return record
     price = record.pop("price")
@@ -89,14 +89,19 @@ def story_changed(world: World, record: Record, former: Record) -> None:
         world.add("story_state_changes", change)
 
 
-def default_card_id(world: World, currency: str) -> str | None:
-    """The card of the account's default set for the currency."""
+def default_card_id(world: World, currency: str, groups: list[str]) -> str | None:
+    """The card for the currency of the client's own set, else of the account's default one."""
     view = Snapshot(world)
+    found: str | None = None
     for card in view.all("rate_cards").values():
         card_set = view.all("rate_card_sets").get(card["rate_card_set_id"], {})
-        if card["currency"] == currency and card_set.get("account_default"):
+        if card["currency"] != currency:
+            continue
+        if set(groups) & set(card_set.get("workspace_group_ids") or ()):
             return str(card["id"])
-    return None
+        if card_set.get("account_default"):
+            found = str(card["id"])
+    return found
 
 
 def check_billing_milestone(world: World, record: Record, _: Record | None) -> list[Error]:
