@@ -17,6 +17,7 @@ from system_apis.billing.stripe.sandbox.parameters import (
     Shape,
     created,
     currency,
+    listed,
     metadata,
     one_of,
     text,
@@ -30,13 +31,20 @@ STATUSES = ("draft", "open", "paid", "uncollectible", "void")
 # The test payment method that works, and those that decline. Source: docs.stripe.com/testing.
 _WORKING_METHODS = frozenset({"pm_card_visa", "pm_card_mastercard", "pm_usBankAccount_success"})
 _DECLINING_METHODS = frozenset({"pm_card_chargeDeclined", "pm_card_chargeCustomerFail"})
-_FROZEN = frozenset({"collection_method", "currency", "days_until_due", "due_date", "description", "number", "footer"})
+_FIELDS = (
+    *("auto_advance", "collection_method", "custom_fields", "description", "due_date", "effective_at"),
+    *("footer", "number"),
+)
+_FROZEN = frozenset({*_FIELDS, "currency", "days_until_due"} - {"auto_advance"})
+_CUSTOM_FIELD = Shape("name", "value", name=text(40, unset=False), value=text(140, unset=False))
 _UPDATE: dict[str, Reader] = {
     "auto_advance": truth,
     "collection_method": one_of("charge_automatically", "send_invoice"),
+    "custom_fields": listed(_CUSTOM_FIELD, most=4),
     "days_until_due": whole(0),
     "description": text(1500),
     "due_date": whole(0),
+    "effective_at": whole(0),
     "footer": text(),
     "metadata": metadata,
     "number": text(26),
@@ -110,8 +118,7 @@ def _update(call: Call) -> Body:
     if frozen:
         message = f"Finalized invoices can't be updated in this way: {frozen[0]}."
         raise Refusal(message, code="invoice_not_editable", param=frozen[0])
-    names = ("auto_advance", "collection_method", "description", "due_date", "footer", "number")
-    record = changed(call, held, *names)
+    record = changed(call, held, *_FIELDS)
     if call.given.get("days_until_due") is not None:
         record |= {"_days_until_due": call.given["days_until_due"]}
         record["due_date"] = held["created"] + call.given["days_until_due"] * DAY_S
@@ -146,7 +153,7 @@ def _finalized(call: Call, held: Record) -> Record:
     now = account.now()
     record = held | {
         "auto_advance": call.given.get("auto_advance", held["auto_advance"]),
-        "effective_at": now,
+        "effective_at": held["effective_at"] or now,
         "ending_balance": 0,
         "hosted_invoice_url": f"https://invoice.stripe.com/i/{account.id}/{held['id']}",
         "invoice_pdf": f"https://pay.stripe.com/invoice/{account.id}/{held['id']}/pdf",
