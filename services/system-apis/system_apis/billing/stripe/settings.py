@@ -2,6 +2,7 @@
 
 import msgspec
 
+from canonical.moments import TimeZone
 from canonical.references import LegalEntityCode
 from servicekit.settings import Secret
 
@@ -10,7 +11,8 @@ class StripeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Fields without a default are required."""
 
     legal_entity_code: LegalEntityCode  # whose account this is
-    api_key: Secret  # secret or restricted; needs read and write on customers, products and prices
+    time_zone: TimeZone = "UTC"  # the legal entity's, in which its documents are dated
+    api_key: Secret  # secret or restricted; what it needs to be allowed: README.md
     webhook_secret: Secret | None = None  # whsec_... of the endpoint that points to us; without it hooks are refused
     base_url: str = "https://api.stripe.com"
     api_version: str = "2026-10-28.endive"  # sent with every request: accounts are pinned to versions of their own

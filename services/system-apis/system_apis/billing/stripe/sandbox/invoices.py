@@ -39,10 +39,12 @@ _FROZEN = frozenset({*_FIELDS, "currency", "days_until_due"} - {"auto_advance"})
 _CUSTOM_FIELD = Shape("name", "value", name=text(40, unset=False), value=text(140, unset=False))
 _UPDATE: dict[str, Reader] = {
     "auto_advance": truth,
+    "automatic_tax": Shape("enabled", enabled=one_of("false")),  # tax is never reckoned here
     "collection_method": one_of("charge_automatically", "send_invoice"),
     "custom_fields": listed(_CUSTOM_FIELD, most=4),
     "days_until_due": whole(0),
     "description": text(1500),
+    "discounts": one_of(unset=True),  # there are no coupons: none can be inherited
     "due_date": whole(0),
     "effective_at": whole(0),
     "footer": text(),
@@ -132,10 +134,10 @@ def _delete(call: Call) -> Body:
     held = account.require("invoice", call.id)
     message = "You can only delete draft invoices."
     listing.refuse_unless(held["status"] == "draft", message, "invoice_not_editable")
+    call.announce("invoice.deleted", held)
     for line in lines_of(account, held["id"]):
         account.remove("invoiceitem", line["parent"]["invoice_item_details"]["invoice_item"])
         account.remove("line_item", line["id"])
-    call.announce("invoice.deleted", held)
     return listing.deletion(account, "invoice", held, trace=False)
 
 
