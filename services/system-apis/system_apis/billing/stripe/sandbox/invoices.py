@@ -239,7 +239,8 @@ def _settled(call: Call, held: Record, more: Record) -> Record:
     }
     account.save("invoice", record)
     if amount:
-        account.insert("invoice_payment", new_payment(account, record, amount, out_of_band=bool(more)))
+        payment = account.insert("invoice_payment", new_payment(account, record, amount, out_of_band=bool(more)))
+        call.announce("invoice_payment.paid", payment)
     call.announce("invoice.paid", record)
     call.announce("invoice.payment_succeeded", record)
     return record
