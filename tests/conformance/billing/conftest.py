@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from running_billing import Running, running_service
 from starlette.types import ASGIApp
 
 from sandboxkit.app import Context
@@ -54,6 +55,12 @@ class Stage:
 @pytest.fixture(params=VENDORS)
 async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
     async with STAGES[request.param]() as found:
+        yield found
+
+
+@pytest.fixture
+async def here(stage: Stage, database_url: str) -> AsyncIterator[Running]:
+    async with running_service(stage, database_url) as found:
         yield found
 
 
