@@ -25,7 +25,7 @@ SEQUENCES = int(os.environ.get("SYNCLINE_SEQUENCES", "20"))
 )
 @given(operations=st.lists(OPERATIONS, min_size=4, max_size=12))
 async def test_identities_hold_after_every_sequence(money: RunningMoney, operations: list[tuple[Any, ...]]) -> None:
-    """B31 and B1 by contract, debits equal credits, no item beyond its amount, no cap exceeded: whenever it is quiet."""
+    """B31 and B1 by contract, debits equal credits, no item beyond its amount, no cap exceeded: when it is quiet."""
     sequence = Sequence(money)
     for operation in operations:
         await sequence.play(operation)
