@@ -34,7 +34,8 @@ InvoicePath = Annotated[str, PathParameter(pattern=r"^inv_[0-9a-f]{32}$")]
 ReferenceParameter = Annotated[
     str | None,
     QueryParameter(
-        pattern=r"^[A-Z0-9][A-Z0-9-]{3,33}[A-Z0-9]$(?!\n)", description="Only the invoice that was made so."
+        pattern=r"^[A-Z0-9][A-Z0-9-]{3,33}[A-Z0-9]$(?!\n)",
+        description="Only the invoice with this reference of ours, or none.",
     ),
 ]
 SETTING = (*PLATFORM, Kind.CONFLICT, Kind.BUSY, Kind.INVALID)
