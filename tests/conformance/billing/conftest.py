@@ -141,6 +141,13 @@ class StripeDesk:
         form = {"lines[0][id]": lines[0]["id"], "lines[0][behavior]": "delete"}
         await self._do(f"invoices/{invoice_id}/remove_lines", **form)
 
+    async def double_line(self, invoice_id: str) -> None:
+        """The draft's first line is there twice from now on, with all that marks it."""
+        line = (await self._control.get(f"/v1/invoices/{invoice_id}/lines")).json()["data"][0]
+        marks = {f"lines[0][metadata][{name}]": value for name, value in line["metadata"].items()}
+        form = {"lines[0][amount]": str(line["amount"]), **marks}
+        await self._do(f"invoices/{invoice_id}/add_lines", **form)
+
     async def bill_by_hand(self, account_id: str) -> str:
         """An invoice that nobody of ours asked for; returns its id."""
         form = {"customer": account_id, "collection_method": "send_invoice", "days_until_due": "30"}

@@ -79,6 +79,15 @@ async def test_a_draft_that_lost_a_line_is_completed(stage: Any) -> None:
     assert ([made.lines[0], made.lines[1]], made.gross) == (list(again.lines), again.gross)
 
 
+async def test_a_line_that_came_twice_is_there_once(stage: Any) -> None:
+    """Whichever of the two is not the one that was asked for goes."""
+    new = await asked(stage)
+    made = await stage.billing.create_invoice(new, KEY)
+    await stage.desk.double_line(made.id)
+    assert (Kind.CONFLICT, "totals_differ") == await refused(stage.billing.issue_invoice(made.id))
+    assert made == await stage.billing.create_invoice(new, KEY)
+
+
 async def test_a_line_that_a_person_added_is_noticed(stage: Any) -> None:
     """It stays, because it is not ours, and the document is neither passed off as the one asked for nor issued."""
     new = await asked(stage)

@@ -1,5 +1,7 @@
 """What a Stripe connection needs to know: one account, and with it one legal entity. Source: docs.stripe.com/keys."""
 
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
 import msgspec
 
 from canonical.moments import TimeZone
@@ -19,3 +21,10 @@ class StripeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     stripe_account: str | None = None  # acct_..., where the key is a platform's and the account a connected one
     timeout_s: float = 10.0  # of one request with its repeats
     concurrency: int = 8  # requests at a time; the vendor allows 25 a second for each endpoint
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a time zone that nobody knows."""
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"there is no time zone {self.time_zone}") from error

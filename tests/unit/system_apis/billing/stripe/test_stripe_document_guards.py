@@ -9,7 +9,7 @@ from scripted_upstream import Conversation, serving
 
 from servicekit.clock import SystemClock
 from servicekit.failures import Failure, Kind
-from servicekit.settings import read
+from servicekit.settings import SettingsError, read
 from system_apis.billing.stripe import Connector, Settings
 
 LINE = {
@@ -126,3 +126,11 @@ async def test_more_is_never_credited_than_was_invoiced() -> None:
     new = new_credit_note(credit_line("L2", "200.00", "38.00"))
     credit = refused(account, lambda one: one.create_credit_note("in_1", new, "credit-0001"))
     assert ((Kind.CONFLICT, "over_credited"), []) == (await credit, account.written)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Atlantis", "../etc/passwd", ""])
+def test_a_time_zone_that_nobody_knows_stops_the_start(zone: str) -> None:
+    """A document would be dated by it."""
+    settings = {"legal_entity_code": "DE01", "api_key": "sk_test_1", "time_zone": zone}
+    with pytest.raises(SettingsError):
+        read(Settings, settings, {})

@@ -242,15 +242,16 @@ class Invoices:
         return oldest
 
     async def _completed(self, draft: InvoiceRecord, new: NewInvoice, key: str, *, again: bool = False) -> Invoice:
-        """The draft with the lines that are asked for, and no others of ours. A person's own stay, and are noticed."""
-        held = {line.mark("line_key"): line for line in await self.lines(draft)}
-        wanted = list(enumerate(new.lines))
-        standing = {line.key for n, line in wanted if line.key in held and is_as_asked(held[line.key], line, n)}
-        others = [line for line_key, line in held.items() if line_key is not None and line_key not in standing]
-        if others:
+        """The draft with each line that is asked for once, no other of ours. A person's own stay: they are noticed."""
+        ours = [line for line in await self.lines(draft) if line.mark("line_key") is not None]
+        standing: dict[str, str] = {}  # by our key of a line the vendor's id
+        for position, asked in enumerate(new.lines):
+            same = [line for line in ours if line.mark("line_key") == asked.key and is_as_asked(line, asked, position)]
+            if same:
+                standing[asked.key] = same[0].id
+        if others := [line for line in ours if line.id not in standing.values()]:
             draft = await self._take_off(draft, others, key)
-        missing = [(position, line) for position, line in wanted if line.key not in standing]
-        if missing:
+        if missing := [(n, line) for n, line in enumerate(new.lines) if line.key not in standing]:
             draft = await self._put_on(draft, missing, key)
         if again:  # the vendor may have told again what it answered before
             draft = await self.record(draft.id)
