@@ -95,6 +95,7 @@ def _workday_told(site: Site, address: str) -> Document:
 
 
 def _stripe_accepts(site: Site) -> Document:
+    """Each account numbers its invoices itself, in one sequence: the entity's."""
     return {
         "accounts": [
             {
@@ -102,18 +103,21 @@ def _stripe_accepts(site: Site) -> Document:
                 "key": site.vault.secret(f"stripe acct_demo_{country.lower()}"),
                 "country": country,
                 "webhook_secret": site.vault.secret(f"stripe hook acct_demo_{country.lower()}"),
+                "invoice_prefix": entity_code,
             }
-            for country in STRIPE_ACCOUNTS
+            for country, entity_code in STRIPE_ACCOUNTS.items()
         ]
     }
 
 
 def _stripe_told(site: Site, address: str) -> Document:
     """A Stripe account per legal entity, and a connection to each."""
+    firm = demo_firm(ANY_DAY)
     return {
         f"stripe-{account['country'].lower()}": {
             "base_url": address,
-            "legal_entity_code": STRIPE_ACCOUNTS[account["country"]],
+            "legal_entity_code": account["invoice_prefix"],
+            "time_zone": firm.entity(account["invoice_prefix"]).time_zone,
             "api_key": account["key"],
             "webhook_secret": account["webhook_secret"],
         }
