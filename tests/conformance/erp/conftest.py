@@ -43,6 +43,8 @@ class Stage:
     settings: dict[str, Any]
     open_cost_centre: Callable[[str, str], Awaitable[None]]  # (legal entity, code)
     block_customer: Callable[[str, str], Awaitable[None]]  # (legal entity, number)
+    open_window: Callable[[str, date | None, date | None], Awaitable[None]]  # (legal entity, first and last day)
+    pay: Callable[[str, str, str | None, date], Awaitable[None]]  # (legal entity, document number, amount, day)
 
     async def fail(self, kind: str, **fault: Any) -> None:
         answer = await self.control.post("/_sandbox/faults", json={"kind": kind, **fault})
@@ -91,6 +93,7 @@ async def business_central_stage(firm: Firm) -> AsyncIterator[Stage]:
             "api_url": url,
             "login_url": url,
             "companies": business_central_seeds.company_settings(firm),
+            "settle_after_s": 0.0,
             "timeout_s": 5.0,
         }
         connector = business_central.Connector.connect(
@@ -99,25 +102,43 @@ async def business_central_stage(firm: Firm) -> AsyncIterator[Stage]:
         headers = {"Sandbox-Control-Key": CONTROL}
         control = httpx.AsyncClient(base_url=url, headers=headers, timeout=10, verify=False)
         async with served(create_sandbox_app(context), listening), control:
-
-            async def open_cost_centre(entity: str, code: str) -> None:
-                deed = business_central_seeds.cost_centre_deed(firm, entity, code, "New")
-                await control.post("/_sandbox/actions/create_dimension_value", json=deed)
-
-            async def block_customer(entity: str, number: str) -> None:
-                deed = {"company": firm.entity(entity).name, "number": number, "blocked": "All"}
-                await control.post("/_sandbox/actions/block_customer", json=deed)
-
             yield Stage(
                 vendor="business_central",
                 erp=connector,
                 control=control,
                 settings=settings,
-                open_cost_centre=open_cost_centre,
-                block_customer=block_customer,
+                **hands(firm, control),
             )
             await connector.close()
         context.store.close()
+
+
+def hands(firm: Firm, control: httpx.AsyncClient) -> dict[str, Any]:
+    """What people do in Business Central itself."""
+
+    async def act(action: str, deed: dict[str, Any]) -> None:
+        answer = await control.post(f"/_sandbox/actions/{action}", json=deed)
+        assert "error" not in answer.json(), answer.text
+
+    async def open_cost_centre(entity: str, code: str) -> None:
+        await act("create_dimension_value", business_central_seeds.cost_centre_deed(firm, entity, code, "New"))
+
+    async def block_customer(entity: str, number: str) -> None:
+        await act("block_customer", {"company": firm.entity(entity).name, "number": number, "blocked": "All"})
+
+    async def open_window(entity: str, first: date | None, last: date | None) -> None:
+        await act("open_posting_window", business_central_seeds.window_deed(firm, entity, first, last))
+
+    async def pay(entity: str, document: str, amount: str | None, day: date) -> None:
+        deed = business_central_seeds.payment_deed(firm, entity, document, amount, day)
+        await act("register_customer_payment", deed)
+
+    return {
+        "open_cost_centre": open_cost_centre,
+        "block_customer": block_customer,
+        "open_window": open_window,
+        "pay": pay,
+    }
 
 
 STAGES = {"business_central": business_central_stage}

@@ -74,6 +74,13 @@ def answer(status: int, code: str, message: str = "Words.", **headers: str) -> h
             DIALOG,
             "Select a Dimension Value Code for the Dimension Code DEPARTMENT for G/L Account 40100.",
             Kind.INVALID,
+            "missing_dimension",
+        ),
+        (
+            400,
+            DIALOG,
+            "Select a Dimension Value Code for the Dimension Code DEPARTMENT for Project P-1.",
+            Kind.INVALID,
             "cost_centre_required",
         ),
         (400, DIALOG, "Dimension Value COSTCENTRE - CC-1 is blocked.", Kind.INVALID, "cost_centre_blocked"),
