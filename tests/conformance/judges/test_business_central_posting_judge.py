@@ -226,6 +226,29 @@ async def test_a_payment_clears_what_was_booked(judge: Judge, books: str) -> Non
     assert [("1800", Decimal(1071)), ("4900", Decimal("-12.5")), ("1200", Decimal("-1058.5"))] == written
 
 
+async def test_a_credit_memo_at_another_rate_leaves_no_rest(judge: Judge, books: str) -> None:
+    """Invoice and credit memo in francs, a month apart: receivables come to nothing, the rest is a difference."""
+    customer = await made(
+        judge, f"{books}/customers", {"displayName": "Zug AG", "currencyCode": "CHF", "country": "CH"}
+    )
+    lines = [line(quantity=1, unitPrice=1000, taxCode="NOEU")]
+    order = invoice(*lines, customerNumber=customer["number"], postingDate="2026-10-30")
+    draft = await made(judge, f"{books}/salesInvoices", order)
+    await post(judge, f"{books}/salesInvoices({draft['id']})")
+    number = (await judge.http.get(f"{books}/salesInvoices({draft['id']})")).json()["number"]
+    body = {"customerNumber": customer["number"], "creditMemoDate": DAY, "invoiceNumber": number}
+    memo = await made(judge, f"{books}/salesCreditMemos", body | {"salesCreditMemoLines": lines})
+    await post(judge, f"{books}/salesCreditMemos({memo['id']})")
+    posted = (await judge.http.get(f"{books}/salesCreditMemos({memo['id']})")).json()["number"]
+    written = await entries(judge, books, posted)
+    assert [
+        ("1200", Decimal(-1071)),
+        ("1250", Decimal(1071)),
+        ("4900", Decimal("-12.5")),
+        ("1200", Decimal("12.5")),
+    ] == (written)
+
+
 async def test_a_journal_posts_its_whole_batch(judge: Judge, books: str) -> None:
     """Entries under the lines' document number, without a type; the batch stays, empty: nothing to post any more."""
     batch = await made(judge, f"{books}/journals", journal())

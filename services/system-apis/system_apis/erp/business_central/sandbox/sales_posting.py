@@ -57,7 +57,7 @@ class SalesPosting:
         received = (amount * self._ledger.rate(company, invoice["currencyCode"], day)).quantize(CENT, ROUND_HALF_UP)
         cleared = self._share(invoice, amount)
         difference = cleared - received
-        account = setup["exchangeLosses"] if difference > 0 else setup["exchangeGains"]
+        account = self._difference_account(company, difference)
         text = f"Payment of {invoice['number']}"
         voucher = Voucher(day, f"PAY{self._books.next_number('payments', company):05}", "Payment")
         entries = ((setup["bankAccount"], received), (account, difference), (invoice["receivableAccount"], -cleared))
@@ -132,12 +132,31 @@ class SalesPosting:
         return invoice
 
     def _applied(self, entity: Entity, memo: Row, invoice: Row) -> Row:
+        """The invoice settled as far as the memo goes; between two rates there is a gain or a loss."""
         amount = min(exact(memo["totalAmountIncludingTax"]), exact(invoice["remainingAmount"]))
-        self.settle(invoice, amount, self._share(invoice, amount))
+        cleared, credited = self._share(invoice, amount), self._share(memo | _all_open(memo), amount)
+        difference = cleared - credited
+        text = f"Application of {memo['number']} to {invoice['number']}"
+        voucher = Voucher(memo["postingDate"], memo["number"], "Credit Memo")
+        account = self._difference_account(memo["companyId"], difference)
+        entries = ((account, difference), (invoice["receivableAccount"], -difference))
+        self._ledger.write(
+            memo["companyId"], voucher, [Posting(number_of, value, text) for number_of, value in entries]
+        )
+        self.settle(invoice, amount, cleared)
         settled = amount == exact(memo["totalAmountIncludingTax"])
         return self._books.keep(entity, memo | {"status": "Paid" if settled else "Open"})
+
+    def _difference_account(self, company: str, difference: Decimal) -> str:
+        """A loss is a debit."""
+        setup = self._books.setup(company)
+        return str(setup["exchangeLosses"] if difference > 0 else setup["exchangeGains"])
 
     def _share(self, invoice: Row, amount: Decimal) -> Decimal:
         """What *amount* of the invoice stands for in the ledger, at the rate it was posted at."""
         whole = exact(invoice["remainingAmount"])
         return (exact(invoice["localOpen"]) * amount / whole).quantize(CENT, ROUND_HALF_UP)
+
+
+def _all_open(memo: Row) -> Row:
+    return {"remainingAmount": memo["totalAmountIncludingTax"]}
