@@ -112,6 +112,33 @@ async def test_external_numbers_are_upper_case(stage: Any) -> None:
     assert (posted,) == await stage.erp.receivables_of("DE01", "inv-de01-0001")
 
 
+async def test_what_a_person_cancels_is_reversed(stage: Any) -> None:
+    """Cancelled in Business Central itself: nothing is open, the ledger is even, and it is posted no second time."""
+    made = await stage.erp.create_receivable(await invoice(stage.erp), KEY)
+    await stage.erp.post_receivable(made.id, posting())
+    token = (
+        await stage.control.post(
+            f"/{stage.settings['tenant']}/oauth2/v2.0/token",
+            data={
+                "grant_type": "client_credentials",
+                "client_id": stage.settings["client_id"],
+                "client_secret": stage.settings["client_secret"],
+                "scope": "https://api.businesscentral.dynamics.com/.default",
+            },
+        )
+    ).json()["access_token"]
+    company, _, record = made.id.partition("/salesInvoices/")
+    path = f"/v2.0/production/api/v2.0/companies({company})/salesInvoices({record})/Microsoft.NAV.cancel"
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+    assert 204 == (await stage.control.post(path, headers=headers)).status_code
+    assert 400 == (await stage.control.post(path, headers=headers)).status_code
+    reversed_one = await stage.erp.receivable(made.id)
+    assert ("reversed", "0.00") == (reversed_one.status, reversed_one.remaining.amount)
+    assert reversed_one == await stage.erp.post_receivable(made.id, posting())
+    balances = await stage.erp.account_balances("DE01", posting().posting_date)
+    assert {"0.00"} == {one.balance.amount for one in balances}
+
+
 @pytest.mark.parametrize(("account", "code"), [("9999", "account_not_found"), ("1200", "account_not_postable")])
 async def test_a_role_on_a_wrong_account_is_misconfigured(stage: Any, account: str, code: str) -> None:
     """The settings name an account that is not there, or one that may not be written to: only we can mend it."""

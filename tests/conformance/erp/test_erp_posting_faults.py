@@ -159,3 +159,32 @@ async def test_two_who_post_one_journal_post_it_once(stage: Any) -> None:
     await stage.control.post(f"/_sandbox/held/{waiting}/release")
     assert fast == await slow
     assert 2 == await entries(stage)
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", r"salesInvoices$"), ("POST", r"NAV\.post")])
+async def test_what_was_written_and_cannot_be_read_is_in_doubt(stage: Any, method: str, path: str) -> None:
+    """The write went through and every look fails: never UNAVAILABLE, which would say that nothing happened."""
+    new = await invoice(stage.erp)
+    made = None if "post" not in path else await stage.erp.create_receivable(new, KEY)
+    await stage.fail("hold_after", method=method, path=path)
+    work = stage.erp.create_receivable(new, KEY) if made is None else stage.erp.post_receivable(made.id, posting())
+    writing = asyncio.create_task(work)
+    waiting = await held(stage)
+    await stage.fail("outage", method="GET", times=None)
+    await stage.control.post(f"/_sandbox/held/{waiting}/release")
+    assert Kind.IN_DOUBT is (await failure_of(writing)).kind
+    await stage.mend()
+    assert 1 == len(await stage.erp.receivables_of("DE01", REFERENCE if made is None else NUMBER))
+
+
+async def test_a_posted_journal_that_cannot_be_read_is_in_doubt(stage: Any) -> None:
+    """Posted, and the ledger does not answer: a repeat finds it."""
+    await stage.fail("hold_after", method="POST", path=r"NAV\.post")
+    writing = asyncio.create_task(stage.erp.create_journal(journal(), KEY))
+    waiting = await held(stage)
+    await stage.fail("outage", method="GET", times=None)
+    await stage.control.post(f"/_sandbox/held/{waiting}/release")
+    assert Kind.IN_DOUBT is (await failure_of(writing)).kind
+    await stage.mend()
+    assert "posted" == (await stage.erp.create_journal(journal(), KEY)).status
+    assert 2 == await entries(stage)

@@ -1,6 +1,7 @@
 """A Business Central environment: its APIs, its companies, and how it is connected to and left."""
 
-from typing import Self
+from collections.abc import Awaitable
+from typing import Self, TypeVar
 from urllib.parse import quote
 
 from canonical.money import Currency
@@ -13,6 +14,8 @@ from system_apis.erp.business_central.credentials import EntraCredentials
 from system_apis.erp.business_central.records import Company
 from system_apis.erp.business_central.settings import Settings
 from system_apis.erp.business_central.web_service import WebService
+
+T = TypeVar("T")
 
 
 class Environment:
@@ -52,6 +55,17 @@ class Environment:
 
     async def _base_currency(self, company: Company) -> Currency:
         return (await self._companies.ledger(company)).local_currency_code
+
+
+async def told(read: Awaitable[T]) -> T:
+    """What is read after something was written. That it cannot be read leaves the write in doubt, not undone."""
+    try:
+        return await read
+    except Failure as failure:
+        if failure.kind in {Kind.CONFLICT, Kind.MISSING}:
+            raise
+        detail = "the ERP was written to, and cannot be asked about it right now"
+        raise Failure(Kind.IN_DOUBT, detail, vendor_detail=failure.vendor_detail or str(failure)) from failure
 
 
 def account_of(company: Company, role: str) -> str:

@@ -6,7 +6,7 @@ Five calls: look into the ledger, create with all lines, read back, post, look i
 from canonical.postings import Journal, NewJournal
 from servicekit.failures import Failure, Kind
 from system_apis.erp.business_central import postings
-from system_apis.erp.business_central.client.environment import Environment, account_of
+from system_apis.erp.business_central.client.environment import Environment, account_of, told
 from system_apis.erp.business_central.records import Company, JournalRecord, LedgerEntryRecord
 from system_apis.erp.business_central.web_service import literal
 
@@ -39,7 +39,7 @@ class Journals(Environment):
             await self._api.act(company.path(f"journals({batch.id})/Microsoft.NAV.post"))
         except Failure as raised:
             failure = raised
-        if (posted := await self._posted(company, new, accounts)) is not None:
+        if (posted := await told(self._posted(company, new, accounts))) is not None:
             return posted
         if failure is None:
             return postings.to_journal(company, new.reference, new.posting_date, "submitted", ())
@@ -88,7 +88,7 @@ class Journals(Environment):
             except Failure as failure:
                 if failure.code != "number_taken":
                     raise
-            batch = await self._batch(company, new.reference)
+            batch = await told(self._batch(company, new.reference))
             if batch is None:
                 continue
             written = postings.written_journal(company, new, batch)

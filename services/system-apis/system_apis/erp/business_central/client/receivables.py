@@ -9,7 +9,7 @@ from urllib.parse import quote
 from canonical.postings import NewReceivable, Receivable, ReceivablePosting
 from servicekit.failures import Failure, Kind
 from system_apis.erp.business_central import mapping, postings
-from system_apis.erp.business_central.client.environment import Environment, account_of
+from system_apis.erp.business_central.client.environment import Environment, account_of, told
 from system_apis.erp.business_central.postings import DRAFTS, PAGES, Page
 from system_apis.erp.business_central.records import Company, DocumentRecord
 from system_apis.erp.business_central.web_service import literal
@@ -76,7 +76,7 @@ class Receivables(Environment):
         failure = None
         if record.status in DRAFTS:
             failure = await self._attempted(page, path, record)
-            record = await self._api.record(path, DocumentRecord)
+            record = await told(self._api.record(path, DocumentRecord))
         if record.status in DRAFTS:
             detail = "the ERP took the posting and shows a draft"
             raise failure or Failure(Kind.IN_DOUBT, detail)
@@ -124,7 +124,7 @@ class Receivables(Environment):
     async def _proven(self, company: Company, page: Page, made: DocumentRecord, new: NewReceivable) -> Receivable:
         """Read back with its lines: totals are told after the lines are in, and nested parts must have been taken."""
         path = company.path(f"{page.set_name}({made.id})")
-        record = await self._api.record(path, DocumentRecord, expand=_with_lines(page))
+        record = await told(self._api.record(path, DocumentRecord, expand=_with_lines(page)))
         if not _says(company, record, new):
             await self._api.remove(path, "*")
             detail = "the ERP wrote other lines than it was given"

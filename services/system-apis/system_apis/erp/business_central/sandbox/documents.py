@@ -91,7 +91,7 @@ class Documents:
             raise dialog(f"The action can be applied to a draft {WORD_OF[entity.set_name]} only.")
 
     def tax_setup(self, company: str, line: Row) -> Row:
-        """VAT Posting Setup of the customer's and the line's posting groups; the tests have one customer group."""
+        """VAT Posting Setup of the line's posting group; there is one VAT business posting group for all customers."""
         setup = self._books.setup(company).get("vatPostingSetup", {}).get(line["taxCode"])
         if setup is None and line["lineType"] != "Comment":
             text = "The VAT Posting Setup does not exist. Identification fields and values:"

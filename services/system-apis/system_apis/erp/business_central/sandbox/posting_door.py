@@ -1,5 +1,7 @@
 """The addresses of documents, journals, their parts and their actions, told apart and led to what serves them."""
 
+from collections.abc import Callable
+
 from starlette.responses import Response
 
 from system_apis.erp.business_central.sandbox.addresses import Segment
@@ -16,6 +18,8 @@ from system_apis.erp.business_central.sandbox.posting_entities import (
     DIMENSION_SET_LINES,
     JOURNALS,
     LINES_OF,
+    SALES_CREDIT_MEMOS,
+    SALES_INVOICES,
 )
 from system_apis.erp.business_central.sandbox.refusals import dialog, no_record, no_segment, not_taken
 from system_apis.erp.business_central.sandbox.sales_posting import SalesPosting
@@ -23,7 +27,7 @@ from system_apis.erp.business_central.sandbox.shapes import STANDARD, Entity
 from system_apis.erp.business_central.sandbox.subscriptions import Subscriptions
 from system_apis.erp.business_central.sandbox.values import read_values
 
-POST = "Microsoft.NAV.post"
+POST, CANCEL = "Microsoft.NAV.post", "Microsoft.NAV.cancel"
 _OWNERS = {page.set_name: owner for owner, page in LINES_OF.items()}
 _NEEDS = {
     "journalLines": "You must specify a journal batch ID or a journal ID to get a journal line.",
@@ -92,7 +96,9 @@ class PostingDoor:
         if not rest:
             return self._record(call, owner, entity, row)
         if rest[0].name.lower() == POST.lower() and entity.set_name in LINES_OF:
-            return self._posted(call, entity, row)
+            return self._acted(call, entity, row, self.journals.post if entity is JOURNALS else self._post_document)
+        if rest[0].name.lower() == CANCEL.lower() and entity is SALES_INVOICES:
+            return self._acted(call, entity, row, self.sales.cancel)
         navigation = entity.navigations.get(rest[0].name)
         if navigation is None or not navigation.part:
             raise no_segment(rest[0].name)
@@ -168,12 +174,14 @@ class PostingDoor:
             return wanted
         return self.documents.change_line(BY_API[STANDARD][_OWNERS[entity.set_name]], owner, wanted, wanted)
 
-    def _posted(self, call: Call, entity: Entity, row: Row) -> Response:
+    def _acted(self, call: Call, entity: Entity, row: Row, action: Callable[[Row], Row | None]) -> Response:
         """204 without a body: the AL code sets the result code "Deleted"."""
         if call.method != "POST":
-            raise not_taken(call.method, POST, "Action")
-        if entity is JOURNALS:
-            self.journals.post(row)
-        else:
-            self._subscriptions.changed(entity, self.sales.post(entity, row), "updated")
+            raise not_taken(call.method, call.address.segments[-1].name, "Action")
+        done = action(row)
+        if done is not None:
+            self._subscriptions.changed(entity, done, "updated")
         return Response(status_code=204)
+
+    def _post_document(self, row: Row) -> Row:
+        return self.sales.post(SALES_INVOICES if "invoiceDate" in row else SALES_CREDIT_MEMOS, row)

@@ -12,7 +12,12 @@ from system_apis.erp.business_central.sandbox.documents import WORD_OF, Document
 from system_apis.erp.business_central.sandbox.entities import CUSTOMERS
 from system_apis.erp.business_central.sandbox.filters import Row
 from system_apis.erp.business_central.sandbox.ledger import Ledger, Posting, Voucher
-from system_apis.erp.business_central.sandbox.posting_entities import DIMENSION_LINES, LINES_OF, SALES_INVOICES
+from system_apis.erp.business_central.sandbox.posting_entities import (
+    DIMENSION_LINES,
+    LINES_OF,
+    SALES_CREDIT_MEMOS,
+    SALES_INVOICES,
+)
 from system_apis.erp.business_central.sandbox.reckoning import CENT, Conversion, exact, number
 from system_apis.erp.business_central.sandbox.refusals import Refusal, dialog
 from system_apis.erp.business_central.sandbox.shapes import Entity
@@ -48,6 +53,22 @@ class SalesPosting:
         left = {"receivableAccount": postings[0].account, "localOpen": number(abs(postings[0].amount))}
         done = self._books.keep(entity, row | left | {"number": posted, "status": "Open"})
         return done if invoice is None else self._applied(entity, done, invoice)
+
+    def cancel(self, row: Row) -> Row:
+        """A corrective credit memo, made and posted; the invoice is Canceled. Only what nobody paid yet."""
+        if row["status"] == "Canceled":
+            raise dialog("The invoice cannot be canceled because it has already been canceled.")
+        if row["status"] not in {"Open", "Paid"}:
+            raise dialog("The action can be applied to a posted invoice only.")
+        if row["remainingAmount"] != row["totalAmountIncludingTax"]:
+            text = "You cannot cancel this posted sales invoice because it is fully or partially paid."
+            raise dialog(f"{text} To reverse a paid sales invoice, you must manually create a sales credit memo.")
+        lines = self._books.parts(LINES_OF[SALES_INVOICES.set_name], row)
+        memo = self._documents.create(row["companyId"], SALES_CREDIT_MEMOS, _corrective(row, lines))
+        posted = self.post(SALES_CREDIT_MEMOS, memo)
+        self._books.keep(SALES_CREDIT_MEMOS, posted | {"status": "Corrective"})
+        settled = self._books.row(SALES_INVOICES, row["companyId"], row["id"]) or row
+        return self._books.keep(SALES_INVOICES, settled | {"status": "Canceled"})
 
     def pay(self, invoice: Row, amount: Decimal, day: str) -> Row:
         """Money on the bank for an invoice; what the rate changed since it was posted is a gain or a loss."""
@@ -160,3 +181,16 @@ class SalesPosting:
 
 def _all_open(memo: Row) -> Row:
     return {"remainingAmount": memo["totalAmountIncludingTax"]}
+
+
+def _corrective(invoice: Row, lines: list[Row]) -> Row:
+    """The body of a credit memo that takes everything back."""
+    kept = ("lineType", "lineObjectNumber", "description", "quantity", "unitPrice", "taxCode")
+    copies = [
+        {name: line[name] for name in kept}
+        | {DIMENSION_LINES: [{"code": one["code"], "valueCode": one["valueCode"]} for one in line[DIMENSION_LINES]]}
+        for line in lines
+    ]
+    head = {"customerId": invoice["customerId"], "currencyCode": invoice["currencyCode"], "invoiceId": invoice["id"]}
+    dates = {"creditMemoDate": invoice["invoiceDate"], "postingDate": invoice["postingDate"]}
+    return head | dates | {"salesCreditMemoLines": copies}
