@@ -8,10 +8,11 @@ import msgspec
 
 import demo.day
 from demo.surroundings import Platform, Surroundings
+from launcher.authorities import DIRECTOR
 from launcher.problem import LaunchError
 from launcher.processes import Command, python, spawn
 from launcher.reports import Check
-from launcher.settings import CAPABILITIES, DEMO, DIRECTOR, write
+from launcher.settings import CAPABILITIES, DEMO, write
 from launcher.site import Site
 from launcher.supervisor import rotate
 from launcher.vault import write_private

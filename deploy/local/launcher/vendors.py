@@ -137,7 +137,8 @@ def _business_central_accepts(site: Site) -> Document:
 def _business_central_told(site: Site, address: str) -> Document:
     companies = company_settings(demo_firm(ANY_DAY))
     where = {"api_url": address, "login_url": address, "companies": companies}
-    return {"business-central": {**where, **_business_central_accepts(site)}}
+    pace = {"settle_after_s": 2.0}  # the sandbox writes at once or never
+    return {"business-central": {**where, **pace, **_business_central_accepts(site)}}
 
 
 def _scim_accepts(site: Site) -> Document:
