@@ -39,8 +39,14 @@ ONBOARDING_SCOPES = (
     *(f"erp.{what}.read" for what in ERP_REFERENCES),
     *(f"erp.{what}.{how}" for what in ("customer-accounts", "project-shells") for how in ("read", "write")),
 )
+# What the screens read at the process layer.
+EXPERIENCE_SCOPES = (
+    *("project-onboarding.onboardings.read", "operations.exceptions.read"),
+    *("invoice-release.releases.read", "revenue-recognition.recognitions.read"),
+)
 DEMO_SCOPES = (
     *("experience.overview.read", "experience.projects.read", "actor.assert"),
+    *("experience.invoicing.read", "experience.tie-outs.read"),
     *("project-onboarding.onboardings.read", "project-onboarding.onboardings.write"),
     *("operations.exceptions.read", "operations.exceptions.write", "operations.approvals.read"),
     *("operations.approvals.decide", "operations.bindings.read", "operations.bindings.write", "operations.audit.read"),
@@ -186,7 +192,7 @@ def portal(site: Site, name: str) -> Document:
 CLIENTS = (
     ("process-project-onboarding", ("system",), ONBOARDING_SCOPES),
     ("process-operations", ("system",), ()),
-    ("experience", ("process",), ("project-onboarding.onboardings.read", "operations.exceptions.read")),
+    ("experience", ("process",), EXPERIENCE_SCOPES),
     (DEMO, ("experience", "process"), DEMO_SCOPES),
 )
 
