@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import msgspec
 
@@ -90,7 +91,7 @@ class Processes:
     async def release(self, release_id: str) -> Release | None:
         """With draft and steps; none where there is no such release."""
         try:
-            return await self._invoicing.call("GET", f"/v1/releases/{release_id}", returns=Release)
+            return await self._invoicing.call("GET", f"/v1/releases/{_in_path(release_id)}", returns=Release)
         except Failure as failure:
             if failure.kind is Kind.MISSING:
                 return None
@@ -98,7 +99,7 @@ class Processes:
 
     async def lineage(self, release_id: str) -> Lineage:
         """With the lines in the ledger, which the process reads at that moment."""
-        path = f"/v1/releases/{release_id}/lineage"
+        path = f"/v1/releases/{_in_path(release_id)}/lineage"
         return await self._invoicing.call("GET", path, returns=Lineage, timeout_s=LEDGER_TIMEOUT_S)
 
     async def releases_of(self, contract_id: str) -> tuple[Release, ...]:
@@ -118,13 +119,18 @@ class Processes:
 
     async def tie_out(self, legal_entity_code: str, period_end: date) -> TieOut | None:
         """What the process reads in the ledger at that moment; none for an entity of which no books are kept."""
-        path, params = f"/v1/tie-outs/{legal_entity_code}", {"period_end": period_end}
+        path, params = f"/v1/tie-outs/{_in_path(legal_entity_code)}", {"period_end": period_end}
         try:
             return await self._recognition.call("GET", path, params=params, returns=TieOut, timeout_s=LEDGER_TIMEOUT_S)
         except Failure as failure:
             if failure.code in _NO_SUCH_ENTITY:
                 return None
             raise
+
+
+def _in_path(name: str) -> str:
+    """What a caller named, as one part of a path and no more."""
+    return quote(name, safe="")
 
 
 async def _all(upstream: Upstream, path: str, params: Mapping[str, Any], returns: type[Page[T]]) -> tuple[T, ...]:

@@ -6,9 +6,10 @@ from litestar import Controller, get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
-from canonical.references import LegalEntityCode
 from experience_api.invoicing.screen import Invoicing, InvoicingScreen
 from servicekit.auth import requires
+
+EntityQuery = Annotated[str | None, QueryParameter(pattern=r"^[A-Z][A-Z0-9]{1,9}$")]
 
 
 class InvoicingRoutes(Controller):
@@ -20,7 +21,7 @@ class InvoicingRoutes(Controller):
     async def invoicing(
         self,
         invoicing_screen: NamedDependency[InvoicingScreen],
-        legal_entity_code: Annotated[LegalEntityCode | None, QueryParameter()] = None,
+        legal_entity_code: EntityQuery = None,
     ) -> Invoicing:
         """Unbilled value, invoices by their states, who is waited for, what failed, of one legal entity or of all.
 
