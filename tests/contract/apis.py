@@ -52,7 +52,7 @@ def every_api() -> Iterator[Api]:
         shown = name.replace("_", "-")
         app = module.create_app(wanted(service=_service(f"process-{shown}", "process"), cursor_key=_KEY, **more))
         yield Api(layer="process", name=shown, app=app)
-    addresses = ProcessAddresses(project_onboarding=NOBODY, operations=NOBODY)
+    addresses = ProcessAddresses(**dict.fromkeys(ProcessAddresses.__struct_fields__, NOBODY))
     experience = create_experience(
         ExperienceSettings(service=_service("experience", "experience"), processes=addresses)
     )

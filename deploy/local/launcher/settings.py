@@ -58,8 +58,14 @@ RECOGNITION_SCOPES = (
     *(f"erp.{what}.read" for what in ("ledger-entries", "account-balances")),
     *(f"erp.journals.{how}" for how in ("read", "write")),
 )
+# What the screens read at the process layer.
+EXPERIENCE_SCOPES = (
+    *("project-onboarding.onboardings.read", "operations.exceptions.read"),
+    *("invoice-release.releases.read", "revenue-recognition.recognitions.read"),
+)
 DEMO_SCOPES = (
     *("experience.overview.read", "experience.projects.read", "actor.assert"),
+    *("experience.invoicing.read", "experience.tie-outs.read"),
     *("project-onboarding.onboardings.read", "project-onboarding.onboardings.write"),
     *("operations.exceptions.read", "operations.exceptions.write", "operations.approvals.read"),
     *("operations.approvals.decide", "operations.bindings.read", "operations.bindings.write", "operations.audit.read"),
@@ -204,7 +210,7 @@ CLIENTS = (
     ("process-invoice-release", ("system",), RELEASE_SCOPES),
     ("process-revenue-recognition", ("system",), RECOGNITION_SCOPES),
     ("process-operations", ("system",), ()),
-    ("experience", ("process",), ("project-onboarding.onboardings.read", "operations.exceptions.read")),
+    ("experience", ("process",), EXPERIENCE_SCOPES),
     (DEMO, ("experience", "process"), DEMO_SCOPES),
 )
 

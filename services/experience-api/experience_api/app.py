@@ -11,12 +11,18 @@ from redis.asyncio import Redis
 
 from canonical.events import EVENTS
 from experience_api.hops import EventView
+from experience_api.invoice_page.routes import InvoiceRoutes
+from experience_api.invoice_page.screen import InvoiceScreen
+from experience_api.invoicing.routes import InvoicingRoutes
+from experience_api.invoicing.screen import InvoicingScreen
 from experience_api.overview.routes import OverviewRoutes
 from experience_api.overview.screen import OverviewScreen
 from experience_api.processes import ProcessAddresses, connected
 from experience_api.project_page.routes import ProjectRoutes
 from experience_api.project_page.screen import ProjectScreen
 from experience_api.sections import Sections
+from experience_api.tie_out.routes import TieOutRoutes
+from experience_api.tie_out.screen import TieOutScreen
 from servicekit.app import Service, create_service
 from servicekit.auth import TokenVerifier
 from servicekit.clock import Clock, clock_of
@@ -61,7 +67,7 @@ def create_app(
     return create_service(
         settings.service,
         api=API,
-        routes=[OverviewRoutes, ProjectRoutes],
+        routes=[OverviewRoutes, ProjectRoutes, InvoicingRoutes, InvoiceRoutes, TieOutRoutes],
         resources=_resources(settings, clock),
         health_checks={"database": Check(lambda state: state["database"].ready())},
         clock=clock,
@@ -87,6 +93,11 @@ def _resources(settings: ExperienceSettings, clock: Clock) -> dict[str, Any]:
         "project_screen": given(
             lambda state: ProjectScreen(state["processes"], state["sections"], state["events"], clock)
         ),
+        "invoicing_screen": given(lambda state: InvoicingScreen(state["processes"], state["sections"], clock)),
+        "invoice_screen": given(
+            lambda state: InvoiceScreen(state["processes"], state["sections"], state["events"], clock)
+        ),
+        "tie_out_screen": given(lambda state: TieOutScreen(state["processes"], state["sections"], clock)),
         "feeding": lambda app: _feeding(app.state, settings.service, clock),
     }
 

@@ -41,7 +41,7 @@ ItemKind = Annotated[str, Meta(extra_json_schema={"x-extensible-enum": ["time", 
 ItemId = Annotated[str, Meta(min_length=1, max_length=120)]
 
 
-class Source(msgspec.Struct, frozen=True, kw_only=True):
+class LineSource(msgspec.Struct, frozen=True, kw_only=True):
     """What a line is made of: a time entry, an expense, a milestone or a date of the schedule, and who approved it."""
 
     item_id: ItemId
@@ -70,7 +70,7 @@ class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
     supply_from: date
     supply_to: date
     project_number: str
-    sources: tuple[Source, ...]
+    sources: tuple[LineSource, ...]
 
 
 class LeftOut(msgspec.Struct, frozen=True, kw_only=True):

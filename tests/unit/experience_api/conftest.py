@@ -1,13 +1,16 @@
 """The experience API's own schema, a database that is away, and process APIs that say what they are told."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
+import invoicing_facts as facts
 import msgspec
 import pytest
 
 from canonical.money import Money
+from canonical.recognition import TieOut
+from canonical.releases import ApprovedValue, Lineage, Release, ReleaseStatistics
 from canonical.work import (
     CycleTime,
     ExceptionCase,
@@ -36,6 +39,7 @@ class FakeProcesses:
         self.down: set[str] = set()
         self.runs: dict[str, Onboarding] = {}
         self.cases: tuple[ExceptionCase, ...] = ()
+        self.releases: dict[str, Release] = {}
         self.asked: list[str] = []
 
     async def onboarding_statistics(self) -> OnboardingStatistics:
@@ -70,8 +74,40 @@ class FakeProcesses:
         self._ask("exceptions_of")
         return self.cases
 
-    def _ask(self, what: str) -> None:
-        self.asked.append(what)
+    async def open_exceptions(self, process: str) -> tuple[ExceptionCase, ...]:
+        self._ask("open_exceptions")
+        return tuple(case for case in self.cases if case.process == process)
+
+    async def release_statistics(self, legal_entity_code: str | None) -> ReleaseStatistics:
+        self._ask("release_statistics", legal_entity_code)
+        return facts.statistics()
+
+    async def release(self, release_id: str) -> Release | None:
+        self._ask("release")
+        return self.releases.get(release_id)
+
+    async def lineage(self, release_id: str) -> Lineage:
+        self._ask("lineage", release_id)
+        return facts.lineage()
+
+    async def releases_of(self, contract_id: str) -> tuple[Release, ...]:
+        self._ask("releases_of")
+        return tuple(one for one in self.releases.values() if one.contract_id == contract_id)
+
+    async def waiting_releases(self, legal_entity_code: str | None) -> tuple[Release, ...]:
+        self._ask("waiting_releases", legal_entity_code)
+        return (facts.release(state="waiting_for_approval"),)
+
+    async def approved_values(self, legal_entity_code: str) -> tuple[ApprovedValue, ...]:
+        self._ask("approved_values", legal_entity_code)
+        return (facts.approved_value(),)
+
+    async def tie_out(self, legal_entity_code: str, period_end: date) -> TieOut | None:
+        self._ask("tie_out", legal_entity_code, period_end)
+        return facts.tie_out() if legal_entity_code == "DE01" else None
+
+    def _ask(self, what: str, *of: object) -> None:
+        self.asked.append(" ".join([what, *map(str, of)]))
         if what in self.down:
             raise Failure(Kind.UNAVAILABLE, f"{what} is away")
 
@@ -117,7 +153,7 @@ def onboarding() -> Onboarding:
         "mode": "automatic",
         "legal_entity_code": "DE01",
         "value": Money.of(87000, "EUR"),
-        "refs": OnboardingRefs(project_id=f"prj_{HEX}"),
+        "refs": OnboardingRefs(project_id=f"prj_{HEX}", contract_id=f"ctr_{HEX}"),
         "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
     }
     moments = dict.fromkeys(("won_at", "started_at", "activated_at", "ended_at", "updated_at"), NOW)

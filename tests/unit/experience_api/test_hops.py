@@ -1,6 +1,7 @@
 """The event-fed view: ids and moments, each event once, found by any id that it names."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -8,11 +9,13 @@ import pytest
 from sqlalchemy import text
 
 from canonical.envelope import Event
+from canonical.events import EVENTS
 from experience_api.hops import EventSeen, EventView
 from servicekit.database import Database
 
 NINE = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+SAMPLES = sorted((Path(__file__).parents[3] / "contracts/events/samples").glob("*.json"))
 PROJECT, DEAL, CONTRACT = "prj_" + "1" * 32, "opp_" + "2" * 32, "ctr_" + "3" * 32
 
 
@@ -95,3 +98,23 @@ async def test_no_more_than_ids_and_the_moment_is_kept(view: EventView, views: D
         row = (await session.execute(text("select * from event_view"))).mappings().one()
     assert sorted([PROJECT, DEAL, CONTRACT]) == row["refs"]
     assert not {"Plant analytics", "87000"} & {str(value) for value in row.values()}
+
+
+async def test_every_event_is_kept(view: EventView) -> None:
+    """Whatever its type: found by its subject, told by its type."""
+    samples = [msgspec.json.decode(sample.read_bytes(), type=Event) for sample in SAMPLES]
+    assert set(EVENTS) == {sample.type for sample in samples}
+    for sample in samples:
+        await view.keep(sample)
+    for sample in samples:
+        assert sample.type in {seen.type for seen in await view.of((sample.subject,))}
+
+
+async def test_an_invoice_is_found_by_release_and_by_invoice(view: EventView) -> None:
+    """Invoice-release knows the one id, billing the other; the posting names both."""
+    for sample in SAMPLES:
+        await view.keep(msgspec.json.decode(sample.read_bytes(), type=Event))
+    posted = next(sample for sample in SAMPLES if sample.stem == "invoice-posted.v1")
+    data = msgspec.json.decode(msgspec.json.decode(posted.read_bytes(), type=Event).data)
+    seen = {one.type.split(".")[1] for one in await view.of((data["release_id"], data["invoice_id"]))}
+    assert {"invoice-approved", "invoice-issued", "invoice-posted"} == seen

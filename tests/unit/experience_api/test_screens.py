@@ -3,12 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+import invoicing_facts as facts
 import msgspec
 import pytest
 
 from canonical.envelope import Event
 from canonical.money import Money
-from canonical.work import ExceptionCase, Onboarding, StepRecord
+from canonical.work import ExceptionCase, Onboarding, OnboardingRefs, StepRecord
 from experience_api.hops import EventView
 from experience_api.overview.screen import OverviewScreen
 from experience_api.processes import Processes
@@ -156,6 +157,25 @@ async def test_the_project_page_tells_the_whole_story(page: ProjectScreen, proce
     assert ["fresh"] * 4 == [part.freshness.status for part in parts]
 
 
+async def test_the_project_page_lists_its_invoices(page: ProjectScreen, processes: Any) -> None:
+    """Those of its contract, with state, number and net."""
+    processes.releases = {"one": facts.release(), "other": facts.release(contract_id="ctr_" + "9" * 32)}
+    shown = (await page.show(PROJECT)).invoices
+    assert [("posted", "NWA-DE-0001", Money.of(290, "EUR"))] == [
+        (one.state, one.invoice_number, one.net) for one in shown.invoices or ()
+    ]
+    assert ("fresh", "invoice-release") == (shown.freshness.status, shown.freshness.source)
+
+
+async def test_a_project_without_a_contract_has_no_invoices(
+    page: ProjectScreen, processes: Any, onboarding: Onboarding
+) -> None:
+    """A run that has not found the contract yet has nothing to ask by."""
+    processes.runs[PROJECT] = msgspec.structs.replace(onboarding, refs=OnboardingRefs(project_id=PROJECT))
+    assert () == (await page.show(PROJECT)).invoices.invoices
+    assert "releases_of" not in processes.asked
+
+
 async def test_hops_are_told_in_the_order_of_time(
     page: ProjectScreen, processes: Any, views: Database, onboarding: Onboarding
 ) -> None:
@@ -185,9 +205,10 @@ async def test_hops_are_told_in_the_order_of_time(
 @pytest.mark.parametrize(
     ("down", "statuses"),
     [
-        ("systems_of", ["fresh", "unavailable", "fresh", "fresh"]),
-        ("exceptions_of", ["fresh", "fresh", "fresh", "unavailable"]),
-        ("onboarding_of", ["unavailable"] * 4),
+        ("systems_of", ["fresh", "unavailable", "fresh", "fresh", "fresh"]),
+        ("exceptions_of", ["fresh", "fresh", "fresh", "unavailable", "fresh"]),
+        ("releases_of", ["fresh", "fresh", "fresh", "fresh", "unavailable"]),
+        ("onboarding_of", ["unavailable"] * 5),
     ],
 )
 async def test_a_failing_process_never_breaks_the_page(
@@ -196,7 +217,7 @@ async def test_a_failing_process_never_breaks_the_page(
     """Its section is unavailable; without the run nothing can be asked that hangs on it."""
     processes.down = {down}
     shown = await page.show(PROJECT)
-    parts = (shown.run, shown.systems, shown.hops, shown.exceptions)
+    parts = (shown.run, shown.systems, shown.hops, shown.exceptions, shown.invoices)
     assert statuses == [part.freshness.status for part in parts]
 
 
@@ -206,10 +227,10 @@ async def test_a_page_seen_before_is_shown_from_its_copies(
     """Everything is away: the page of ten minutes ago, and says so."""
     before = await page.show(PROJECT)
     still_clock.advance(timedelta(minutes=10))
-    processes.down = {"onboarding_of", "systems_of", "exceptions_of"}
+    processes.down = {"onboarding_of", "systems_of", "exceptions_of", "releases_of"}
     after = await page.show(PROJECT)
-    parts = (after.run, after.systems, after.hops, after.exceptions)
-    assert [("stale", NINE)] * 4 == [(part.freshness.status, part.freshness.as_of) for part in parts]
+    parts = (after.run, after.systems, after.hops, after.exceptions, after.invoices)
+    assert [("stale", NINE)] * 5 == [(part.freshness.status, part.freshness.as_of) for part in parts]
     assert (before.run.state, before.systems.systems) == (after.run.state, after.systems.systems)
 
 

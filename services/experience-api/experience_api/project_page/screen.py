@@ -1,44 +1,30 @@
 """Composes one project's page."""
 
 import asyncio
-from typing import Annotated
 
 import msgspec
 import structlog
-from msgspec import Meta
 
 from canonical.ids import ProjectId
 from canonical.moments import Moment
 from canonical.money import Money
-from canonical.work import ExceptionCase, Onboarding, OnboardingSystems, SystemSection
+from canonical.work import Onboarding, OnboardingSystems, SystemSection
 from experience_api.hops import EventView
+from experience_api.lines import (
+    Cases,
+    ExceptionLine,
+    Hop,
+    ReleaseLine,
+    Releases,
+    event_hops,
+    exception_line,
+    release_line,
+    step_hops,
+)
 from experience_api.processes import Processes
 from experience_api.sections import Freshness, Sections
 from servicekit.clock import Clock
 from servicekit.failures import Failure, Kind
-
-
-class Hop(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that happened to the project: a step of its run, or an event."""
-
-    at: Moment
-    kind: Annotated[str, Meta(extra_json_schema={"x-extensible-enum": ["step", "event"]})]
-    name: str
-    system: str | None
-    state: str | None
-    trace_id: str | None
-
-
-class ExceptionLine(msgspec.Struct, frozen=True, kw_only=True):
-    """An exception of the project, in a line."""
-
-    id: str
-    title: str
-    owner_team: str
-    status: str
-    raised_at: Moment
-    suggested_fix: str
-    value_at_stake: Money | None
 
 
 class RunSection(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +61,13 @@ class ExceptionsSection(msgspec.Struct, frozen=True, kw_only=True):
     exceptions: tuple[ExceptionLine, ...] | None
 
 
+class ProjectInvoicesSection(msgspec.Struct, frozen=True, kw_only=True):
+    """The invoices of the project's contract and their corrections, newest first."""
+
+    freshness: Freshness
+    invoices: tuple[ReleaseLine, ...] | None
+
+
 class ProjectPage(msgspec.Struct, frozen=True, kw_only=True):
     """One project, from the win to today."""
 
@@ -83,11 +76,8 @@ class ProjectPage(msgspec.Struct, frozen=True, kw_only=True):
     systems: SystemsSection
     hops: HopsSection
     exceptions: ExceptionsSection
+    invoices: ProjectInvoicesSection
     as_of: Moment
-
-
-class _Cases(msgspec.Struct, frozen=True, kw_only=True):
-    cases: tuple[ExceptionCase, ...]
 
 
 class ProjectScreen:
@@ -108,8 +98,11 @@ class ProjectScreen:
         fresh, run = await self._sections.read(f"project:{project_id}:run", "project-onboarding", ask, Onboarding)
         if run is None and fresh.status == "fresh":
             raise Failure(Kind.MISSING, f"there is no project {project_id}")
-        (systems_at, systems), (cases_at, cases), (hops_at, hops) = await asyncio.gather(
-            self._systems(project_id, run), self._cases(project_id, run), self._hops(project_id, run, fresh)
+        (systems_at, systems), (cases_at, cases), (hops_at, hops), billed = await asyncio.gather(
+            self._systems(project_id, run),
+            self._cases(project_id, run),
+            self._hops(project_id, run, fresh),
+            self._invoices(project_id, run),
         )
         return ProjectPage(
             project_id=project_id,
@@ -117,8 +110,9 @@ class ProjectScreen:
             systems=SystemsSection(freshness=systems_at, systems=None if systems is None else systems.sections),
             hops=HopsSection(freshness=hops_at, hops=hops),
             exceptions=ExceptionsSection(
-                freshness=cases_at, exceptions=None if cases is None else tuple(map(_line, cases.cases))
+                freshness=cases_at, exceptions=None if cases is None else tuple(map(exception_line, cases.cases))
             ),
+            invoices=billed,
             as_of=self._clock.now(),
         )
 
@@ -128,11 +122,20 @@ class ProjectScreen:
 
         return await self._sections.read(f"project:{project_id}:systems", "project-onboarding", ask, OnboardingSystems)
 
-    async def _cases(self, project_id: str, run: Onboarding | None) -> tuple[Freshness, _Cases | None]:
-        async def ask() -> _Cases | None:
-            return _Cases(cases=await self._processes.exceptions_of(_known(run).run_id))
+    async def _cases(self, project_id: str, run: Onboarding | None) -> tuple[Freshness, Cases | None]:
+        async def ask() -> Cases | None:
+            return Cases(cases=await self._processes.exceptions_of(_known(run).run_id))
 
-        return await self._sections.read(f"project:{project_id}:exceptions", "operations", ask, _Cases)
+        return await self._sections.read(f"project:{project_id}:exceptions", "operations", ask, Cases)
+
+    async def _invoices(self, project_id: str, run: Onboarding | None) -> ProjectInvoicesSection:
+        async def ask() -> Releases:
+            contract_id = _known(run).refs.contract_id
+            return Releases(releases=await self._processes.releases_of(contract_id) if contract_id else ())
+
+        fresh, found = await self._sections.read(f"project:{project_id}:invoices", "invoice-release", ask, Releases)
+        invoices = None if found is None else tuple(map(release_line, found.releases))
+        return ProjectInvoicesSection(freshness=fresh, invoices=invoices)
 
     async def _hops(
         self, project_id: str, run: Onboarding | None, fresh: Freshness
@@ -144,21 +147,7 @@ class ProjectScreen:
         except Failure as failure:
             structlog.get_logger(__name__).warning("hops_not_read", project=project_id, code=failure.code)
             events, fresh = (), msgspec.structs.replace(fresh, status="unavailable", as_of=None)
-        hops = [
-            Hop(at=seen.at, kind="event", name=seen.type, system=seen.source, state=None, trace_id=seen.trace_id)
-            for seen in events
-        ]
-        hops += [
-            Hop(
-                at=step.started_at,
-                kind="step",
-                name=step.name,
-                system=step.system,
-                state=step.state,
-                trace_id=step.trace_id,
-            )
-            for step in (run.steps if run else ())
-        ]
+        hops = [*event_hops(events), *step_hops(run.steps if run else ())]
         return fresh, tuple(sorted(hops, key=lambda hop: hop.at))
 
 
@@ -178,16 +167,4 @@ def _run_section(fresh: Freshness, run: Onboarding | None) -> RunSection:
         won_at=run.won_at if run else None,
         activated_at=run.activated_at if run else None,
         trace_id=run.trace_id if run else None,
-    )
-
-
-def _line(case: ExceptionCase) -> ExceptionLine:
-    return ExceptionLine(
-        id=case.id,
-        title=case.title,
-        owner_team=case.owner_team,
-        status=case.status,
-        raised_at=case.raised_at,
-        suggested_fix=case.suggested_fix,
-        value_at_stake=case.value_at_stake,
     )

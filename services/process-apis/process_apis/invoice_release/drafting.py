@@ -9,7 +9,7 @@ import msgspec
 
 from canonical.invoicing import TaxLine
 from canonical.money import Money, total
-from canonical.releases import Draft, DraftLine, LeftOut, Source
+from canonical.releases import Draft, DraftLine, LeftOut, LineSource
 from canonical.rounding import allocate, line_amount, tax_of
 from process_apis.invoice_release.facts import Matter
 from process_apis.invoice_release.periods import posting_day
@@ -162,7 +162,7 @@ def _days(first: date, last: date) -> str:
     return first.isoformat() if first == last else f"{first.isoformat()} to {last.isoformat()}"
 
 
-def _source(share: Share) -> Source:
+def _source(share: Share) -> LineSource:
     item = share.item
     return msgspec.convert(
         {
@@ -176,7 +176,7 @@ def _source(share: Share) -> Source:
             "approved_by": item.approved_by,
             "approved_at": item.approved_at,
         },
-        Source,
+        LineSource,
     )
 
 

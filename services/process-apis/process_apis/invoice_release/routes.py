@@ -299,9 +299,10 @@ class InvoicingRoutes(Controller):
         self,
         viewing: NamedDependency[Viewing],
         contract_id: Annotated[ContractId | None, QueryParameter()] = None,
+        legal_entity_code: Annotated[LegalEntityCode | None, QueryParameter()] = None,
     ) -> Page[ApprovedValue]:
         """The identity of approved value by contract: where each approved amount went."""
-        return Page(items=await viewing.approved_values(contract_id))
+        return Page(items=await viewing.approved_values(contract_id, legal_entity_code))
 
     @get(
         "/invoices/{invoice_id:str}/release",

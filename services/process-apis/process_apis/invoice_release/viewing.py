@@ -71,7 +71,8 @@ _APPROVED = text(
     " sum(amount) filter (where disposition = 'billed' and state = 'credited') as credited"
     " from claim where claim.item_id = b.item_id) c on true"
     " where not b.withdrawn and b.kind in ('time', 'expense')"
-    " and (cast(:contract_id as text) is null or b.contract_id = :contract_id) group by 1, 2 order by 1"
+    " and (cast(:contract_id as text) is null or b.contract_id = :contract_id)"
+    " and (cast(:entity as text) is null or b.legal_entity_code = :entity) group by 1, 2 order by 1"
 )
 _NUMBERS = text("select distinct contract_id, contract_number from release")
 _BILLED_LINES = text(
@@ -119,10 +120,11 @@ class Viewing:
             as_of=now,
         )
 
-    async def approved_values(self, contract_id: str | None) -> tuple[ApprovedValue, ...]:
-        """The identity of approved value, by contract (B31)."""
+    async def approved_values(self, contract_id: str | None, entity: str | None) -> tuple[ApprovedValue, ...]:
+        """The identity of approved value, by contract (B31): of one, of those of a legal entity, or of all."""
+        values = {"contract_id": contract_id, "entity": entity}
         async with self._database.begin() as session:
-            rows = (await session.execute(_APPROVED, {"contract_id": contract_id})).mappings().all()
+            rows = (await session.execute(_APPROVED, values)).mappings().all()
             numbers = {row.contract_id: row.contract_number for row in (await session.execute(_NUMBERS)).all()}
             lines = {row.contract_id: Decimal(row.lines) for row in (await session.execute(_BILLED_LINES)).all()}
         return tuple(
