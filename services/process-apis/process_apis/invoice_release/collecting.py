@@ -16,6 +16,7 @@ from process_apis.invoice_release.pricing import Priced, price
 from servicekit.failures import FieldError
 
 BY_THE_HOUR = frozenset({"time_and_materials", "capped_time_and_materials"})
+_BY_RESULT = frozenset({"milestone", "fixed_fee"})
 UNBILLED, LIABILITY = "unbilled_receivable", "contract_liability"
 
 Found = Item | FieldError
@@ -96,15 +97,19 @@ def _expense_item(expense: Expense, amount: Money) -> Item:
 
 
 def _by_line(matter: Matter) -> Iterator[Found]:
-    """What is billed by amount: milestones by acceptance, fixed fees by date, retainers by period."""
+    """What is billed by amount: milestones by acceptance, fixed fees by date, retainers by period.
+
+    Milestones are the contract's: what several lines share is billed once, as the first of them says.
+    """
     contract = matter.agreement.contract
+    by_result = next((line.method for line in contract.lines if line.method in _BY_RESULT), None)
+    if by_result == "milestone":
+        yield from _milestones(matter)
+    elif by_result == "fixed_fee":
+        for milestone in contract.milestones:
+            yield _dated(contract, milestone, matter.cut_off)
     for line in contract.lines:
-        if line.method == "milestone":
-            yield from _milestones(matter)
-        elif line.method == "fixed_fee":
-            for milestone in contract.milestones:
-                yield _dated(contract, milestone, matter.cut_off)
-        elif line.method in {"prepaid_retainer", "fixed_availability"} and contract.retainer is not None:
+        if line.method in {"prepaid_retainer", "fixed_availability"} and contract.retainer is not None:
             yield from _retainer(contract, line, contract.retainer, matter.cut_off)
 
 
