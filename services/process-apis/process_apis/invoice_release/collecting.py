@@ -11,7 +11,7 @@ from canonical.money import Money, total
 from canonical.rounding import line_amount, with_percent
 from canonical.sales import Contract, ContractLine, ContractMilestone, Retainer
 from process_apis.invoice_release.facts import Item, Matter
-from process_apis.invoice_release.periods import periods_begun
+from process_apis.invoice_release.periods import periods_begun, today_of
 from process_apis.invoice_release.pricing import Priced, price
 from servicekit.failures import FieldError
 
@@ -124,20 +124,21 @@ def _milestones(matter: Matter) -> Iterator[Found]:
             message = f"{agreed.title}: the PSA says {seen.amount.amount}, the contract {agreed.amount.amount}"
             yield FieldError(pointer=f"/milestones/{seen.id}", code="milestone_amount_differs", message=message)
             continue
-        yield _milestone_item(agreed, seen, matter.cut_off)
+        yield _milestone_item(agreed, seen, matter)
 
 
-def _milestone_item(agreed: ContractMilestone, seen: Milestone, cut_off: date) -> Item:
+def _milestone_item(agreed: ContractMilestone, seen: Milestone, matter: Matter) -> Item:
+    """The entity's own day decides whether it was reached before the cut-off."""
     reached_at = seen.accepted_at if agreed.bill_on == "acceptance" else seen.completed_at
     reached = seen.accepted if agreed.bill_on == "acceptance" else seen.completed
-    day = agreed.due_date if reached_at is None else reached_at.date()
+    day = agreed.due_date if reached_at is None else today_of(matter.books.entity, reached_at)
     return _amount_item(
         seen.id,
         "milestone",
         agreed.title,
         agreed.amount,
         day,
-        due=reached and (reached_at is None or day < cut_off),
+        due=reached and (reached_at is None or day < matter.cut_off),
         approved_by=seen.accepted_by,
     )
 
