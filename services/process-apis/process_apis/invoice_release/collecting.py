@@ -138,7 +138,7 @@ def _milestone_item(agreed: ContractMilestone, seen: Milestone, matter: Matter) 
         agreed.title,
         agreed.amount,
         day,
-        due=reached and (reached_at is None or day < matter.cut_off),
+        due=reached and seen.billing_state == "unbilled" and (reached_at is None or day < matter.cut_off),
         approved_by=seen.accepted_by,
     )
 
