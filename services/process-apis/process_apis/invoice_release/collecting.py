@@ -68,13 +68,18 @@ def _time_item(entry: TimeEntry, priced: Priced, methods: set[str], currency: st
     )
 
 
-def _expenses(matter: Matter) -> Iterator[Item]:
-    """Billable expenses at cost, with the contract's mark-up on the net amount."""
+def _expenses(matter: Matter) -> Iterator[Found]:
+    """Billable expenses at cost, with the contract's mark-up on the net amount. Nothing is converted."""
     policy, currency = matter.agreement.contract.expense_policy, matter.agreement.contract.currency
     percent = Decimal(0) if policy is None else Decimal(policy.markup_percent)
     for expense in matter.work.expenses:
-        if expense.billable and expense.status == "approved" and expense.spend_date < matter.cut_off:
-            yield _expense_item(expense, with_percent(Money.of(expense.amount.value, currency), percent))
+        if not expense.billable or expense.status != "approved" or expense.spend_date >= matter.cut_off:
+            continue
+        if expense.amount.currency == currency:
+            yield _expense_item(expense, with_percent(expense.amount, percent))
+        else:
+            message = f"the expense is in {expense.amount.currency}, the contract in {currency}"
+            yield FieldError(pointer=f"/expenses/{expense.id}", code="currency_not_allowed", message=message)
 
 
 def _expense_item(expense: Expense, amount: Money) -> Item:
