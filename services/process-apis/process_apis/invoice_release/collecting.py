@@ -35,10 +35,11 @@ def _time(matter: Matter, tolerance_percent: Decimal) -> Iterator[Found]:
     for entry in matter.work.entries:
         if entry.kind != "billable" or entry.status != "approved" or entry.work_date >= matter.cut_off:
             continue
-        priced = price(entry, contract, cards, tolerance_percent)
+        by_price = bool(methods & BY_THE_HOUR) or "prepaid_retainer" in methods
+        priced = price(entry, contract, cards, tolerance_percent if by_price else None)
         if isinstance(priced, Priced):
             yield _time_item(entry, priced, methods, contract.currency)
-        elif methods & BY_THE_HOUR or "prepaid_retainer" in methods:
+        elif by_price:
             yield priced  # a fixed fee needs no price for its hours
 
 
