@@ -100,7 +100,7 @@ class _Sharing:
 
     def _bill(self, item: Item, standing: Standing, quantity: Decimal, amount: Money) -> None:
         """What is prepaid covers hours first; then people's write-down; then what the limits leave is billed."""
-        if item.coverable and self._hours > 0:
+        if item.coverable and min(self._hours, quantity) > 0:
             quantity, amount = self._cover(item, quantity, amount)
         down = Money.of(min(standing.write_down, amount.value), amount.currency)
         if down.value > 0:
