@@ -112,7 +112,9 @@ class _Sharing:
 
     def _cover(self, item: Item, quantity: Decimal, amount: Money) -> tuple[Decimal, Money]:
         covered = min(quantity, self._hours)
-        worth = amount if covered == quantity else line_amount(covered, item.unit_price, amount.currency)
+        worth = line_amount(covered, item.unit_price, amount.currency)
+        if covered == quantity or worth.value > amount.value:
+            worth = amount
         self._hours -= covered
         self.shares.append(Share(item=item, disposition="covered", quantity=covered, amount=worth))
         return quantity - covered, amount - worth
