@@ -146,9 +146,11 @@ class _Sharing:
 def _left_of(item: Item, standing: Standing) -> tuple[Decimal, Money] | None:
     """What no other claim holds of the item, or none."""
     amount = item.amount.value - standing.claimed_amount
-    if amount <= 0:
+    quantity = max(item.quantity - standing.claimed_quantity, Decimal(0))
+    uses_hours = item.coverable and item.amount.value == 0 and quantity > 0  # of no value, and yet prepaid hours
+    if amount <= 0 and not uses_hours:
         return None
-    return max(item.quantity - standing.claimed_quantity, Decimal(0)), Money.of(amount, item.amount.currency)
+    return quantity, Money.of(max(amount, Decimal(0)), item.amount.currency)
 
 
 def _what_fits(item: Item, quantity: Decimal, amount: Money, room: Decimal, *, whole: bool) -> tuple[Decimal, Money]:
