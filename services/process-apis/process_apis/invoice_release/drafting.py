@@ -32,7 +32,7 @@ def draft_of(matter: Matter, shared: Shared, named: Named, rules: InvoicingRules
     net = total([line.amount for line in lines], contract.currency)
     percent = Decimal(_tax_percent(matter))
     tax = tax_of([line.amount for line in lines], percent, contract.currency, rules.tax_rounding)
-    taxed = _taxed(lines, tax)
+    taxed = _taxed(lines, tax, percent, rules)
     document_date = matter.document_date or matter.today
     begins = min((line.supply_from for line in lines), default=document_date)
     return Draft(
@@ -180,8 +180,11 @@ def _source(share: Share) -> Source:
     )
 
 
-def _taxed(lines: list[DraftLine], tax: Money) -> tuple[DraftLine, ...]:
-    """Each line's part of the tax; what rounding leaves over stands on the largest (B33)."""
+def _taxed(lines: list[DraftLine], tax: Money, percent: Decimal, rules: InvoicingRules) -> tuple[DraftLine, ...]:
+    """Each line's own tax, or its part of the document's: what rounding leaves over stands on the largest (B33)."""
+    if rules.tax_rounding == "line":
+        own = [tax_of([line.amount], percent, tax.currency, "line") for line in lines]
+        return tuple(msgspec.structs.replace(line, tax=part) for line, part in zip(lines, own, strict=True))
     if not lines or sum(line.amount.value for line in lines) == 0:
         return tuple(lines)
     parts = allocate(tax, {line.key: line.amount.value for line in lines})
