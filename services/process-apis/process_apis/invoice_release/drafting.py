@@ -109,7 +109,25 @@ def _lines(matter: Matter, billed: tuple[Share, ...], rules: InvoicingRules) -> 
     grouped = _grouped(billed, by_week=True)
     if len(grouped) > rules.most_lines:
         grouped = _grouped(billed, by_week=False)
-    return [_line(matter, place, shares) for place, shares in enumerate(grouped.values(), 1)]
+    pieces = [piece for shares in grouped.values() for piece in _within_claims(shares)]
+    return [_line(matter, place, shares) for place, shares in enumerate(pieces, 1)]
+
+
+def _within_claims(shares: list[Share]) -> list[list[Share]]:
+    """A line that rounding makes dearer than its shares gives some of them lines of their own.
+
+    What is claimed is what limits hold back (B23): an invoice never exceeds it.
+    """
+    alone: list[list[Share]] = []
+    while len(shares) > 1 and _together(shares) > sum(share.amount.value for share in shares):
+        *shares, last = shares
+        alone.insert(0, [last])
+    return [shares, *alone]
+
+
+def _together(shares: list[Share]) -> Decimal:
+    quantity = sum((share.quantity for share in shares), Decimal(0))
+    return line_amount(quantity, shares[0].item.unit_price, shares[0].amount.currency).value
 
 
 def _grouped(billed: tuple[Share, ...], *, by_week: bool) -> dict[str, list[Share]]:
