@@ -165,15 +165,14 @@ def test_what_rounding_leaves_over_of_the_tax_is_on_the_largest_line() -> None:
 
 def test_by_line_each_line_has_its_own_tax() -> None:
     """No line's tax depends on what else is on the invoice."""
-    amounts = ["0.25", "0.25", "0.25", "0.25", "0.25", "1.00"]
+    amounts = ["0.25", "0.25", "0.25", "0.25", "0.25", "0.24"]
     each = [
-        item(f"e{place}", "1", amount, kind="expense", line=f"expense|e{place}")
-        for place, amount in enumerate(amounts)
+        item(f"e{place}", "1", amount, kind="expense", line=f"expense|e{place}") for place, amount in enumerate(amounts)
     ]
     ten = replace(TAX, rate_percent="10")
     draft = drafted(*each, seen=matter(book_tax_code=ten), rules=BY_LINE)
-    assert ["0.03"] * 5 + ["0.10"] == [line.tax.amount for line in draft.lines]
-    assert ("2.25", "0.25", "2.50") == totals(draft)
+    assert ["0.03"] * 5 + ["0.02"] == [line.tax.amount for line in draft.lines]
+    assert ("1.49", "0.17", "1.66") == totals(draft)
 
 
 def test_reverse_charge_has_no_tax_and_says_why() -> None:
@@ -209,7 +208,11 @@ def test_the_approver_s_limit_is_compared_in_the_entity_s_currency() -> None:
     """At the rate that is shown; the invoice stays in the contract's."""
     contract = sold_by("time_and_materials", currency="CHF", roles=())
     draft = drafted(item(currency="CHF"), seen=matter(contract, book_rate="1.0872"))
-    assert (money("1160.00", "CHF"), money("1261.15"), "1.0872") == (draft.net, draft.net_in_entity_currency, draft.rate)
+    assert (money("1160.00", "CHF"), money("1261.15"), "1.0872") == (
+        draft.net,
+        draft.net_in_entity_currency,
+        draft.rate,
+    )
 
 
 @pytest.mark.parametrize(
@@ -241,7 +244,7 @@ def test_an_invoice_never_exceeds_what_is_claimed() -> None:
     shared = share_out(quarters, {}, Limits(cap=Decimal("24.99")))
     draft = draft_of(matter(), shared, NAMED, RULES)
     assert Decimal("24.99") == shared.used("billed") == draft.net.value
-    assert [("L001", "0.5", "33.33", "16.66"), ("L002", "0.25", "33.33", "8.33")] == lines(draft)
+    assert [(f"L00{place}", "0.25", "33.33", "8.33") for place in (1, 2, 3)] == lines(draft)
 
 
 def test_rounding_in_the_customer_s_favour_stays() -> None:
@@ -259,9 +262,7 @@ def billed(draw: st.DrawFn) -> tuple[str, Shared]:
         quantity = f"{Decimal(draw(st.integers(1, 1200))).scaleb(-2):f}"
         price = draw(st.sampled_from(["145", "145.333", "33.33333", "0.07"]))
         week, kind = draw(st.sampled_from(["2026-12-07", "2026-12-14"])), draw(st.sampled_from(["time", "expense"]))
-        made = item(
-            f"item_{place}", quantity, price, currency, kind=kind, line=f"Engineer|{price}|{week}"
-        )
+        made = item(f"item_{place}", quantity, price, currency, kind=kind, line=f"Engineer|{price}|{week}")
         items.append(made)
         if draw(st.booleans()):
             known[made.item_id] = Standing(write_down=draw(st.integers(0, 50).map(Decimal)))
