@@ -79,18 +79,25 @@ def _wanted(original: Draft, asked: NewCredit, credited: dict[str, Decimal]) -> 
             raise Failure(Kind.INVALID, "everything has been credited already", code="nothing_to_credit")
         return wanted
     found: list[FieldError] = []
+    wanted = {}
     for place, line in enumerate(asked.lines):
         at = f"/lines/{place}"
         if line.line_key not in left:
             found.append(
                 FieldError(pointer=f"{at}/line_key", code="unknown_line", message="the invoice has no such line")
             )
-        elif line.amount.currency != original.currency or not 0 < line.amount.value <= left[line.line_key].value:
+            continue
+        amount = Money.of(line.amount.value, line.amount.currency)  # 100 is 100.00
+        if line.line_key in wanted and amount.currency == original.currency:
+            amount = wanted[line.line_key] + amount
+        if amount.currency != original.currency or not 0 < line.amount.value <= amount.value <= left[line.line_key].value:
             message = f"at most {left[line.line_key].amount} {original.currency} of the line are left to credit"
             found.append(FieldError(pointer=f"{at}/amount", code="more_than_was_billed", message=message))
+        else:
+            wanted[line.line_key] = amount
     if found:
         raise Failure(Kind.INVALID, "; ".join(error.message for error in found), found[0].code, tuple(found))
-    return {line.line_key: line.amount for line in asked.lines}
+    return wanted
 
 
 def _part(line: DraftLine, amount: Money) -> DraftLine:
