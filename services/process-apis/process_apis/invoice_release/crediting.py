@@ -28,7 +28,11 @@ def credit_draft(original: Draft, asked: NewCredit, reference: str, day: date, c
     `nothing_to_credit`.
     """
     wanted = _wanted(original, asked, credited)
-    lines = tuple(_part(line, wanted[line.key]) for line in original.lines if line.key in wanted)
+    lines = tuple(
+        _part(line, wanted[line.key], credited.get(line.key, Decimal(0)))
+        for line in original.lines
+        if line.key in wanted
+    )
     net = total([line.amount for line in lines], original.currency)
     tax = total([line.tax for line in lines], original.currency)
     code = original.tax[0]
@@ -100,11 +104,15 @@ def _wanted(original: Draft, asked: NewCredit, credited: dict[str, Decimal]) -> 
     return wanted
 
 
-def _part(line: DraftLine, amount: Money) -> DraftLine:
-    """The whole line as it was, or one piece at the amount, with its share of the line's tax."""
+def _part(line: DraftLine, amount: Money, before: Decimal) -> DraftLine:
+    """The whole line as it was, or one piece at the amount, with its share of the line's tax.
+
+    The tax is what is credited by now minus what was credited before: all parts take back the line's, to the cent.
+    """
     if amount == line.amount:
         return line
-    tax = Money.of(line.tax.value * amount.value / line.amount.value, amount.currency)
+    by_now, by_then = (line.tax.value * part / line.amount.value for part in (before + amount.value, before))
+    tax = Money.of(by_now, amount.currency) - Money.of(by_then, amount.currency)
     return msgspec.structs.replace(
         line, quantity="1", unit_price=f"{amount.value.normalize():f}", amount=amount, tax=tax
     )
