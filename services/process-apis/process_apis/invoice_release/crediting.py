@@ -1,6 +1,6 @@
 """What a credit takes back: whole lines or parts of them, with their tax, and of which items. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -9,7 +9,6 @@ import msgspec
 from canonical.invoicing import NewCreditLine, NewCreditNote, TaxLine
 from canonical.money import Money, total
 from canonical.releases import Draft, DraftLine, NewCredit
-from canonical.rounding import allocate
 from servicekit.failures import Failure, FieldError, Kind
 
 
@@ -62,16 +61,36 @@ def credit_note(draft: Draft, reason: str) -> NewCreditNote:
     )
 
 
-def taken_back(original: Draft, draft: Draft) -> Iterable[TakenBack]:
-    """The items behind the credited lines. A part of a line is shared out over its sources by their worth."""
+def taken_back(original: Draft, draft: Draft, earlier: Sequence[Draft] = ()) -> Iterable[TakenBack]:
+    """The items behind the credited lines. A part of a line is shared out over its sources by what is left of them.
+
+    *earlier* are the credits that came before, oldest first; `whole` is the one after which nothing is left of a line.
+    """
     lines = {line.key: line for line in original.lines}
-    for line in draft.lines:
-        whole = line.amount == lines[line.key].amount
-        sources = lines[line.key].sources
-        parts = allocate(line.amount, {source.item_id: source.amount.value for source in sources})
-        for source in sources:
-            amount = source.amount if whole else min(parts[source.item_id], source.amount, key=lambda one: one.value)
-            yield TakenBack(item_id=source.item_id, amount=amount, whole=whole)
+    credited = dict.fromkeys(lines, Decimal(0))
+    left = {line.key: {source.item_id: source.amount for source in line.sources} for line in original.lines}
+    for made in (*earlier, draft):
+        for line in made.lines:
+            credited[line.key] += line.amount.value
+            whole = credited[line.key] >= lines[line.key].amount.value
+            parts = left[line.key] if whole else _shared_out(line.amount, left[line.key])
+            left[line.key] = {item_id: left[line.key][item_id] - part for item_id, part in parts.items()}
+            if made is draft:
+                yield from (TakenBack(item_id=name, amount=part, whole=whole) for name, part in parts.items())
+
+
+def _shared_out(amount: Money, left: dict[str, Money]) -> dict[str, Money]:
+    """By what is left of each, in whole minor units, the largest remainders up: never more of one than is left of it."""
+    units = {item_id: one.minor_units for item_id, one in left.items()}
+    whole = sum(units.values())
+    wanted = min(amount.minor_units, whole)
+    if whole == 0:
+        return left
+    parts = {item_id: wanted * one // whole for item_id, one in units.items()}
+    remainders = sorted(units, key=lambda item_id: -(wanted * units[item_id] % whole))
+    for item_id in remainders[: wanted - sum(parts.values())]:
+        parts[item_id] += 1
+    return {item_id: Money.of_minor_units(part, amount.currency) for item_id, part in parts.items()}
 
 
 def _wanted(original: Draft, asked: NewCredit, credited: dict[str, Decimal]) -> dict[str, Money]:
