@@ -46,7 +46,7 @@ def _worth_of_time(delivered: Delivered) -> Decimal:
     for entry in delivered.entries:
         if entry.kind != "billable":
             continue
-        priced = price(entry, contract, delivered.rate_cards, _HUNDRED)
+        priced = price(entry, contract, delivered.rate_cards, None)
         if isinstance(priced, Priced):
             worth += line_amount(Decimal(entry.billable_hours), priced.rate.value, contract.currency).value
         else:
