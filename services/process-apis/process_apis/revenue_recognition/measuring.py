@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from canonical.effective import as_of
 from canonical.entries import TimeEntry
-from canonical.money import Money, total
+from canonical.money import Money, Rate, total
 from canonical.recognition import Measured
 from canonical.rounding import line_amount, with_percent
 from canonical.sales import Contract
@@ -59,10 +59,19 @@ def _worth_of_expenses(delivered: Delivered) -> Decimal:
     """Billable expenses with their mark-up: the firm is principal."""
     policy, currency = delivered.contract.expense_policy, delivered.contract.currency
     percent = Decimal(0) if policy is None else Decimal(policy.markup_percent)
-    amounts = [
-        with_percent(Money.of(one.amount.value, currency), percent) for one in delivered.expenses if one.billable
-    ]
-    return total(amounts, currency).value
+    billable = [one for one in delivered.expenses if one.billable]
+    _refuse(
+        [
+            FieldError(
+                pointer=f"/expenses/{one.id}",
+                code="currency_not_allowed",
+                message=f"the expense is in {one.amount.currency}, the contract in {currency}",
+            )
+            for one in billable
+            if one.amount.currency != currency
+        ]
+    )
+    return total([with_percent(one.amount, percent) for one in billable], currency).value
 
 
 def _effort(delivered: Delivered, method: str) -> Measured:
@@ -78,7 +87,10 @@ def _effort(delivered: Delivered, method: str) -> Measured:
 
 def _cost_to_cost(delivered: Delivered, method: str) -> Measured:
     """Cost to date / (cost to date + estimate to complete), the rest of the plan at the average cost so far."""
-    cost = sum((_cost(delivered, entry) for entry in delivered.entries), Decimal(0))
+    costs = [_cost(delivered, entry) for entry in delivered.entries]
+    if len({one.currency for one in costs}) > 1:
+        raise _lacking("the cost rates are in several currencies", "/cost_rates")
+    cost = sum((Decimal(entry.hours) * one.value for entry, one in zip(delivered.entries, costs, strict=True)), Decimal(0))
     done = delivered.hours
     planned = Decimal(sum(role.hours for role in delivered.contract.roles))
     to_complete = max(planned - done, Decimal(0)) * (cost / done) if done else Decimal(0)
@@ -87,12 +99,12 @@ def _cost_to_cost(delivered: Delivered, method: str) -> Measured:
     return _by_progress("cost_to_cost", progress, facts, delivered, method)
 
 
-def _cost(delivered: Delivered, entry: TimeEntry) -> Decimal:
-    """Hours at the cost rate of the person that holds on the work date."""
+def _cost(delivered: Delivered, entry: TimeEntry) -> Rate:
+    """The cost rate of the person that holds on the work date."""
     rate = as_of(delivered.cost_rates.get(entry.resource_id, ()), entry.work_date)
     if rate is None:
         raise _lacking(f"whoever worked on {entry.work_date} has no cost rate for that day", "/cost_rates")
-    return Decimal(entry.hours) * rate.rate.value
+    return rate.rate
 
 
 def _by_progress(name: str, progress: Decimal, facts: Facts, delivered: Delivered, method: str) -> Measured:
