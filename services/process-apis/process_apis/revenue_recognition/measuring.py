@@ -17,15 +17,34 @@ from servicekit.failures import Failure, FieldError, Kind
 
 Facts = dict[str, str]
 _HUNDRED = Decimal(100)
+_OF_THE_CONTRACT = frozenset({"work_done", "acceptance", "hours_used"})  # of all its work: measured once
 
 
 def measure(delivered: Delivered, measures: dict[str, str]) -> tuple[Measured, ...]:
-    """Cumulative revenue of each billing method of the contract, before the end of the period.
+    """Cumulative revenue of each billing method of the contract, and of its expenses, before the end of the period.
 
     Raises INVALID `missing_rate` for work that has no price, and what a measure lacks.
     """
-    methods = dict.fromkeys(line.method for line in delivered.contract.lines)
-    return tuple(_MEASURES[measures[method]](delivered, method) for method in methods)
+    found: dict[str, Measured] = {}
+    for method in dict.fromkeys(line.method for line in delivered.contract.lines):
+        name = measures[method]
+        key = name if name in _OF_THE_CONTRACT else method
+        if key not in found:
+            found[key] = _MEASURES[name](delivered, method)
+    if "hours_used" in found:
+        found.pop("work_done", None)  # hours beyond the prepaid ones are in it
+    if "work_done" not in found:
+        found |= _beside(delivered)
+    return tuple(found.values())
+
+
+def _beside(delivered: Delivered) -> dict[str, Measured]:
+    """Expenses are earned, and price concessions given, whatever the work is measured by."""
+    worth = _worth_of_expenses(delivered) - delivered.written_down
+    if not worth:
+        return {}
+    facts = {"expenses": f"{worth + delivered.written_down:f}", "written_down": f"{delivered.written_down:f}"}
+    return {"beside": _measured("work_done", None, facts, Money.of(worth, delivered.contract.currency))}
 
 
 def _work_done(delivered: Delivered, _: str) -> Measured:
