@@ -1,6 +1,7 @@
 """How much of a contract is earned: pure, by the measure that the rules give to each billing method (rule B1)."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 
 from canonical.effective import as_of
@@ -60,14 +61,18 @@ def _work_done(delivered: Delivered, _: str) -> Measured:
 
 
 def _worth_of_time(delivered: Delivered) -> Decimal:
+    return _worth(delivered, [entry for entry in delivered.entries if entry.kind == "billable"], {})
+
+
+def _worth(delivered: Delivered, entries: list[TimeEntry], covered: dict[str, Decimal]) -> Decimal:
+    """Each entry at its price, less the hours of it that are paid for otherwise. Raises INVALID for those without."""
     contract, found = delivered.contract, []
     worth = Decimal(0)
-    for entry in delivered.entries:
-        if entry.kind != "billable":
-            continue
+    for entry in entries:
         priced = price(entry, contract, delivered.rate_cards, None)
         if isinstance(priced, Priced):
-            worth += line_amount(Decimal(entry.billable_hours), priced.rate.value, contract.currency).value
+            for hours in (Decimal(entry.billable_hours), -covered.get(entry.id, Decimal(0))):
+                worth += line_amount(hours, priced.rate.value, contract.currency).value
         else:
             found.append(priced)
     _refuse(found)
@@ -153,16 +158,30 @@ def _hours_used(delivered: Delivered, _: str) -> Measured:
     if retainer is None or not retainer.included_hours:
         raise _lacking("the retainer says no hours", "/retainer")
     prepaid = included_hours(contract, delivered.period_end)
-    billable = [entry for entry in delivered.entries if entry.kind == "billable"]
-    used = sum((Decimal(entry.billable_hours) for entry in billable), Decimal(0))
-    over = max(used - prepaid, Decimal(0))
-    drawn = prepaid if delivered.period_end >= contract.end_date else min(used, prepaid)
+    covered, beyond = _drawn(delivered)
+    drawn = prepaid if delivered.period_end >= contract.end_date else sum(covered.values(), Decimal(0))
     earned = drawn * retainer.amount.value / retainer.included_hours
-    beyond = Decimal(0)
-    if over:
-        beyond = _worth_of_time(delivered) * over / used
+    over = sum((Decimal(entry.billable_hours) - covered[entry.id] for entry in beyond), Decimal(0))
+    used = sum(covered.values(), over)
     facts = {"hours_prepaid": f"{prepaid:f}", "hours_used": f"{used:f}", "hours_beyond": f"{over:f}"}
-    return _measured("hours_used", None, facts, Money.of(earned + beyond, contract.currency))
+    worth = _worth(delivered, beyond, covered)
+    return _measured("hours_used", None, facts, Money.of(earned + worth, contract.currency))
+
+
+def _drawn(delivered: Delivered) -> tuple[dict[str, Decimal], list[TimeEntry]]:
+    """The hours of each entry that were prepaid on its work date, oldest first, and the entries that go beyond them."""
+    covered: dict[str, Decimal] = {}
+    beyond: list[TimeEntry] = []
+    drawn = Decimal(0)
+    billable = (entry for entry in delivered.entries if entry.kind == "billable")
+    for entry in sorted(billable, key=lambda one: (one.work_date, one.id)):
+        hours = Decimal(entry.billable_hours)
+        left = included_hours(delivered.contract, entry.work_date + timedelta(days=1)) - drawn
+        covered[entry.id] = min(hours, left)
+        drawn += covered[entry.id]
+        if covered[entry.id] < hours:
+            beyond.append(entry)
+    return covered, beyond
 
 
 def _time_passed(delivered: Delivered, method: str) -> Measured:
