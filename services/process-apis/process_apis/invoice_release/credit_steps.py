@@ -263,8 +263,8 @@ class CreditSteps:
 
     async def _earlier(self, original: Release) -> tuple[Draft, ...]:
         """The posted credits that came before, oldest first."""
-        credits = [await self._releases.one(one) for one in await self._releases.credits_of(original.id)]
-        posted = sorted((one for one in credits if one.state == "credited"), key=lambda one: (one.started_at, one.id))
+        made = [await self._releases.one(one) for one in await self._releases.credits_of(original.id)]
+        posted = sorted((one for one in made if one.state == "credited"), key=lambda one: (one.started_at, one.id))
         return tuple(one.draft for one in posted if one.draft is not None)
 
     async def _posting_day(self, bound: Bound, entity: str, wanted: date) -> date:

@@ -80,7 +80,7 @@ def taken_back(original: Draft, draft: Draft, earlier: Sequence[Draft] = ()) -> 
 
 
 def _shared_out(amount: Money, left: dict[str, Money]) -> dict[str, Money]:
-    """By what is left of each, in whole minor units, the largest remainders up: never more of one than is left of it."""
+    """By what is left of each, in minor units, the largest remainders up: never more of one than is left of it."""
     units = {item_id: one.minor_units for item_id, one in left.items()}
     whole = sum(units.values())
     wanted = min(amount.minor_units, whole)
@@ -113,7 +113,10 @@ def _wanted(original: Draft, asked: NewCredit, credited: dict[str, Decimal]) -> 
         amount = Money.of(line.amount.value, line.amount.currency)  # 100 is 100.00
         if line.line_key in wanted and amount.currency == original.currency:
             amount = wanted[line.line_key] + amount
-        if amount.currency != original.currency or not 0 < line.amount.value <= amount.value <= left[line.line_key].value:
+        if (
+            amount.currency != original.currency
+            or not 0 < line.amount.value <= amount.value <= left[line.line_key].value
+        ):
             message = f"at most {left[line.line_key].amount} {original.currency} of the line are left to credit"
             found.append(FieldError(pointer=f"{at}/amount", code="more_than_was_billed", message=message))
         else:

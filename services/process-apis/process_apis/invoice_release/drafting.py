@@ -73,7 +73,8 @@ def objections(matter: Matter, rules: InvoicingRules) -> Iterable[FieldError]:
         message = f"{contract.legal_entity_code} has no tax code with a rate for {contract.tax_treatment}"
         yield _finding("invoice_tax_unresolved", "/tax_treatment", message)
     if books.rate is None and contract.currency != books.entity.base_currency:
-        message = f"no rate from {contract.currency} to {books.entity.base_currency} holds on {matter.document_date or matter.today}"
+        day = matter.document_date or matter.today
+        message = f"no rate from {contract.currency} to {books.entity.base_currency} holds on {day}"
         yield _finding("exchange_rate_missing", "/currency", message)
     order = contract.purchase_order
     if order is not None and order.required and not order.number:

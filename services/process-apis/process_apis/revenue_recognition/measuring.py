@@ -114,7 +114,9 @@ def _cost_to_cost(delivered: Delivered, method: str) -> Measured:
     costs = [_cost(delivered, entry) for entry in delivered.entries]
     if len({one.currency for one in costs}) > 1:
         raise _lacking("the cost rates are in several currencies", "/cost_rates")
-    cost = sum((Decimal(entry.hours) * one.value for entry, one in zip(delivered.entries, costs, strict=True)), Decimal(0))
+    cost = sum(
+        (Decimal(entry.hours) * one.value for entry, one in zip(delivered.entries, costs, strict=True)), Decimal(0)
+    )
     done = delivered.hours
     planned = Decimal(sum(role.hours for role in delivered.contract.roles))
     to_complete = max(planned - done, Decimal(0)) * (cost / done) if done else Decimal(0)

@@ -226,7 +226,7 @@ HOURS = st.lists(st.integers(1, 900).map(lambda parts: f"{Decimal(parts).scaleb(
 def test_credits_never_take_back_more_than_was_billed(hours: list[str], price: str, cuts: list[int]) -> None:
     """In any parts: of no line, of no item, and no more tax; in the end exactly all of it."""
     invoice = billed(*(item(f"tim_{place}", one, price) for place, one in enumerate(hours)))
-    left, credits = {line.key: line.amount.value for line in invoice.lines}, list[Draft]()
+    left, notes = {line.key: line.amount.value for line in invoice.lines}, list[Draft]()
     items = {source.item_id: source.amount.value for line in invoice.lines for source in line.sources}
     for percent in (*cuts, 100):
         parts = {key: Money.of(amount * percent / 100, "EUR") for key, amount in left.items()}
@@ -235,12 +235,12 @@ def test_credits_never_take_back_more_than_was_billed(hours: list[str], price: s
             continue
         credited = {line.key: line.amount.value - left[line.key] for line in invoice.lines}
         made = credit(*((key, f"{amount:f}") for key, amount in lines), of=invoice, credited=credited)
-        for back in taken_back(invoice, made, tuple(credits)):
+        for back in taken_back(invoice, made, tuple(notes)):
             assert 0 <= back.amount.value <= items[back.item_id]
             items[back.item_id] -= back.amount.value
-        credits.append(made)
+        notes.append(made)
         left = {key: amount - dict(lines).get(key, Decimal(0)) for key, amount in left.items()}
     assert set(left.values()) == {Decimal(0)} == set(items.values())
-    assert invoice.net.value == sum(one.net.value for one in credits)
-    assert invoice.gross.value == sum(one.gross.value for one in credits)
-    assert all(line.tax.value >= 0 for one in credits for line in one.lines)
+    assert invoice.net.value == sum(one.net.value for one in notes)
+    assert invoice.gross.value == sum(one.gross.value for one in notes)
+    assert all(line.tax.value >= 0 for one in notes for line in one.lines)

@@ -271,7 +271,7 @@ def billed(draw: st.DrawFn) -> tuple[str, Shared]:
 
 @settings(max_examples=60, deadline=None)  # a release takes a while to make up
 @given(situation=billed(), by_line=st.booleans(), most_lines=st.integers(1, 12), percent=st.integers(0, 27))
-def test_totals_add_up(situation: tuple[str, Shared], by_line: bool, most_lines: int, percent: int) -> None:  # noqa: FBT001
+def test_totals_add_up(situation: tuple[str, Shared], by_line: bool, most_lines: int, percent: int) -> None:
     """Net is the sum of the lines, the tax that of its parts, gross is both; never more than is claimed."""
     currency, shared = situation
     rules = msgspec.structs.replace(BY_LINE if by_line else RULES, most_lines=most_lines)

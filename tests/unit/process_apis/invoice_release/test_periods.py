@@ -1,6 +1,7 @@
 """Days that decide: a retainer's periods, the entity's own today, the day on which the ledger takes a posting."""
 
 from datetime import UTC, date, datetime
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -91,7 +92,7 @@ def test_periods_follow_on_each_other(start: date, days: int, months: int, cut_o
     end = date.fromordinal(start.toordinal() + days)
     found = periods_begun(start, end, f"P{months}M", cut_off)
     assert (cut_off > start) == bool(found)
-    for (begins, ends), (follows, _) in zip(found, found[1:], strict=False):
+    for (begins, ends), (follows, _) in pairwise(found):
         assert begins < ends == follows
     if found:
         assert start == found[0][0]

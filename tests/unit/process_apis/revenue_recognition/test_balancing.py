@@ -141,7 +141,7 @@ def test_the_identity_holds_after_every_move(
 
 def test_lines_are_in_the_entity_s_currency() -> None:
     """With what was entered, where that is another one."""
-    moved = {"revenue": Decimal("-1160"), "unbilled_receivable": Decimal("1160")}
+    moved = {"revenue": Decimal(-1160), "unbilled_receivable": Decimal(1160)}
     own = journal_lines(moved, "EUR", "EUR", Decimal(1), "Revenue of K-2026-17", "CC-D10")
     assert [("revenue", "-1160.00", None), ("unbilled_receivable", "1160.00", None)] == [
         (line.account_role, line.amount.amount, line.entered) for line in own

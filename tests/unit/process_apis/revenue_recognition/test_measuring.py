@@ -109,7 +109,7 @@ def test_a_price_concession_takes_back_revenue() -> None:
 
 
 @pytest.mark.parametrize(("hard", "revenue"), [(True, "1000"), (False, "1160")])
-def test_work_beyond_a_hard_cap_is_not_earned(hard: bool, revenue: str) -> None:  # noqa: FBT001
+def test_work_beyond_a_hard_cap_is_not_earned(hard: bool, revenue: str) -> None:
     """Nobody will pay for it without a change order (B23)."""
     contract = sold_by("capped_time_and_materials", cap=Cap(amount=money(1000), hard=hard))
     assert Decimal(revenue) == earned(contract, entries=worked("8"))
