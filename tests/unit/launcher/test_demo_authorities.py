@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
-from launcher import authorities
+from demo import authorities
 from process_apis.operations.approvals import Authority
 
 MATRIX = msgspec.convert(authorities.matrix(), tuple[Authority, ...])
@@ -19,8 +19,7 @@ def test_only_the_cfo_approves_any_invoice() -> None:
         for code in line.legal_entity_codes
     }
     controllers = {
-        (actor, code): (Decimal(limit), currency)
-        for code, (actor, currency, limit) in authorities.CONTROLLERS.items()
+        (actor, code): (Decimal(limit), currency) for code, (actor, currency, limit) in authorities.CONTROLLERS.items()
     }
     assert controllers == {key: value for key, value in limits.items() if key[0] != authorities.CFO}
     assert {"DE01", "US01", "GB01"} == {code for actor, code in limits if actor == authorities.CFO}
