@@ -150,6 +150,7 @@ class Deal:
     retainer_amount: Decimal | None = None
     retainer_hours: int | None = None
     purchase_order: str | None = None
+    expense_markup: Decimal | None = None  # percent on the net amount; None: no expense policy was agreed
     amends: str | None = None
     payment_terms: str = "30 DAYS"
     margin_percent: int = 35

@@ -1,4 +1,4 @@
-"""Plays the demo firm's day in a process of its own: `demo.day.play` gives the checks."""
+"""Plays the demo firm's day and fortnight in a process of its own: `demo.day` and `demo.fortnight` give the checks."""
 
 import asyncio
 import sys
@@ -7,8 +7,9 @@ from pathlib import Path
 import msgspec
 
 import demo.day
+import demo.fortnight
+from demo.authorities import DIRECTOR
 from demo.surroundings import Platform, Surroundings
-from launcher.authorities import DIRECTOR
 from launcher.problem import LaunchError
 from launcher.processes import Command, python, spawn
 from launcher.reports import Check
@@ -27,6 +28,7 @@ def surroundings(site: Site) -> Surroundings:
         client_id=DEMO,
         client_secret=site.vault.secret(f"client {DEMO}"),
         director=DIRECTOR,
+        clock_file=str(site.places.clock),
         control_key=site.vault.secret("sandboxes control"),
         connections={
             capability: sorted(
@@ -66,7 +68,7 @@ async def play(site: Site) -> list[Check]:
 
 
 async def _play(told: Surroundings) -> list[Check]:
-    seen = await demo.day.play(told, SystemClock())
+    seen = [*await demo.day.play(told, SystemClock()), *await demo.fortnight.play(told, SystemClock())]
     return [Check(name=one.name, expected=str(one.expected), seen=str(one.seen), ok=bool(one.ok)) for one in seen]
 
 

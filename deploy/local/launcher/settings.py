@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from launcher.authorities import matrix
+from demo.authorities import matrix
 from launcher.places import Places
 from launcher.problem import LaunchError
 from launcher.site import Site

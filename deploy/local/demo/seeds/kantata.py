@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from demo.firm import Colleague, Deal, Firm, RolePlan
+from demo.work import UNPRICED_ROLE
 
 INTEGRATION_USER_ID = "1"
 LEGAL_ENTITY_FIELD_ID = "1"
@@ -90,7 +91,7 @@ class _Account:
     def _roles(self) -> None:
         deals = (*self._firm.history, *self._firm.deals)
         names = {colleague.job_profile for colleague in self._firm.colleagues}
-        names |= {role.role for deal in deals for role in deal.roles}
+        names |= {role.role for deal in deals for role in deal.roles} | {UNPRICED_ROLE}
         self._role_ids = {name: self._put("roles", str(500 + n), name=name) for n, name in enumerate(sorted(names))}
 
     def _users(self) -> None:

@@ -58,7 +58,7 @@ def workspace_created(world: World, record: Record, sent: Record) -> None:
 
 
 def completed_workspace(world: World, record: Record) -> Record:
-    """`price` is written in main units and kept in the smallest. Unless a rate card is named, the usual one holds."""
+    """`price` is written in main units and kept in the smallest. Unless a rate card is named, the usual holds."""
     if "id" not in record and record.get("rate_card_id") is None:
         record["rate_card_id"] = default_card_id(world, record["currency"], record.get("workspace_group_ids") or [])
     if "price" not in record:

@@ -13,8 +13,8 @@ PROJECT_OWNER = "oscar.owner@northwind-advisory.example"
 CFO = "celia.cfo@northwind-advisory.example"
 # The controller of each entity, the currency of the limit, and the limit.
 CONTROLLERS = {
-    "DE01": ("carla.controller@northwind-advisory.example", "EUR", "25000"),
-    "US01": ("cole.controller@northwind-advisory.example", "USD", "25000"),
+    "DE01": ("carla.controller@northwind-advisory.example", "EUR", "30000"),
+    "US01": ("cole.controller@northwind-advisory.example", "USD", "15000"),
     "GB01": ("chris.controller@northwind-advisory.example", "GBP", "20000"),
 }
 DELEGATE, DELEGATED = "dario.delegate@northwind-advisory.example", "US01"

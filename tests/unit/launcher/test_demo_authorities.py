@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
-from launcher import authorities
+from demo import authorities
 from process_apis.operations.approvals import Authority
 
 MATRIX = msgspec.convert(authorities.matrix(), tuple[Authority, ...])
