@@ -213,7 +213,9 @@ def _own_pages(told: Told) -> Iterator[Check]:
     """What Syncline's own pages say of it: who agreed, and that everything ties out."""
     approvers = {one.contract_number: one.approved_by for one in told.releases if one.kind == "standard"}
     large, small = (PROJECT_OWNER, CFO), (DELEGATE,)
-    yield check(f"{work.UNPRICED} is above the controller's limit: approved by", sorted(large), sorted(approvers[work.UNPRICED]))
+    yield check(
+        f"{work.UNPRICED} is above the controller's limit: approved by", sorted(large), sorted(approvers[work.UNPRICED])
+    )
     yield check(f"{work.DELEGATED} approved by the delegate", list(small), sorted(approvers[work.DELEGATED]))
     states = Counter(one.state for one in told.releases)
     yield check("releases by state", {"credited": 1, "nothing_to_bill": 2, "posted": 11}, dict(sorted(states.items())))
