@@ -33,9 +33,7 @@ async def http(database_url: str, redis_url: str, still_clock: SettableClock) ->
     """The running API."""
     migrate(database_url, "experience", "experience_api:migrations")
     shared = process_service("experience", database_url, redis_url)
-    service = msgspec.structs.replace(
-        shared, layer="experience", audience="syncline-experience", schema="experience"
-    )
+    service = msgspec.structs.replace(shared, layer="experience", audience="syncline-experience", schema="experience")
     settings = ExperienceSettings(service=service, processes=ProcessAddresses(**NOBODY))
     limiter = Limiter(1000, clock=still_clock)
     async with calling(create_app(settings, clock=still_clock, verifier=TokenSaysAll(), limiter=limiter)) as client:
