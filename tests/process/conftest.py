@@ -14,13 +14,17 @@ from uuid import uuid4
 import psycopg
 import pytest
 from api_callers import TokenSaysAll, calling, process_service
+from firm import NOW as FIRM_NOW
+from firm import Firm, FirmBilling, FirmCrm, FirmErp, FirmHr, FirmPsa
 from operations_caller import NINE, Operations
 from platforms import NOW, FakeBilling, FakeCrm, FakeErp, FakeHr, FakePsa, Platforms
 from psycopg import sql
+from running_money import APPROVER, OWNER, RunningMoney
 from running_onboarding import CALLER, DIRECTOR, RunningOnboarding, worker
 
 from canonical.work import BindingChange
 from process_apis.engine.runtime import Engine, EngineSettings
+from process_apis.invoice_release.app import declared as invoice_release
 from process_apis.operations.app import create_app
 from process_apis.operations.approvals import Authority
 from process_apis.operations.desk import Desk
@@ -31,9 +35,12 @@ from process_apis.project_onboarding.reading import CAPABILITIES, Readings
 from process_apis.project_onboarding.starting import PROCESS, Starter
 from process_apis.project_onboarding.workflow import ProjectOnboarding
 from process_apis.project_onboarding.writing import Writings
+from process_apis.revenue_recognition.app import declared as revenue_recognition
 from process_apis.running import Tools
+from process_apis.service import Process
 from process_apis.settings import OperationsSettings
 from process_apis.systems.connecting import Systems
+from servicekit.answers import StoredAnswers
 from servicekit.clock import SettableClock
 from servicekit.database import Database, driver_url
 from servicekit.limits import Limiter
@@ -101,6 +108,74 @@ def platforms(onboarding: RunningOnboarding) -> Platforms:
 
 
 @pytest.fixture(scope="module")
+async def money(process_database: str) -> AsyncIterator[RunningMoney]:
+    """Both money processes on one engine for the module; every test has contracts of its own."""
+    clock, firm = SettableClock(FIRM_NOW), Firm()
+    database = Database(process_database, "process", pool_size=16)
+    limits = (("project-owner", OWNER.actor, 900000), ("invoice-approver", APPROVER.actor, 100000))
+    desk = Desk(database, tuple(_authority(role, actor, limit) for role, actor, limit in limits), clock)
+    engine = Engine("money", process_database, EngineSettings(schema="engine_money", retries=2, retry_first_s=0.05))
+    systems = SimpleNamespace(
+        crm=FirmCrm(firm), psa=FirmPsa(firm), billing=FirmBilling(firm), erp=FirmErp(firm), hr=FirmHr(firm)
+    )
+    release = _parts(invoice_release(), database, engine, desk, systems, clock)
+    revenue = _parts(revenue_recognition(), database, engine, desk, systems, clock)
+    await engine.launch()
+    sweeping = [asyncio.create_task(_waker(parts, clock).run()) for parts in (release, revenue)]
+    for capability in ("psa", "hr", "billing", "erp"):
+        change = BindingChange(
+            connection=f"{capability}-main", from_date=date(2026, 1, 1), mode="automatic", reason="set-up"
+        )
+        await desk.bindings.put("GB01", capability, change, CALLER)
+    yield RunningMoney(firm, clock, release, revenue)
+    for task in sweeping:
+        task.cancel()
+    await asyncio.gather(*sweeping, return_exceptions=True)
+    await engine.stop()
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
+    await database.close()
+
+
+@pytest.fixture
+def firm(money: RunningMoney) -> Firm:
+    """The firm, empty of what other tests did to it, on the morning of 30 December."""
+    fresh = Firm()
+    for name in fresh.__dataclass_fields__:
+        setattr(money.firm, name, getattr(fresh, name))
+    return money.firm
+
+
+def _authority(role: str, actor: str, limit: int) -> Authority:
+    return Authority(actor=actor, role=role, currency="GBP", limit=Decimal(limit), legal_entity_codes=("GB01",))
+
+
+def _parts(
+    process: Process, database: Database, engine: Engine, desk: Desk, systems: object, clock: SettableClock
+) -> dict[str, Any]:
+    """What the service would make of the process, over a firm in memory and without its routes."""
+    runs = process.runs(database, clock)
+    tools = _tools(database, engine, runs, desk, clock, process.name)
+    state: dict[str, Any] = {"database": database, "desk": desk, "systems": systems, "engine": engine, "runs": runs}
+    state |= {"tools": tools, "answers": StoredAnswers(database, clock, owner="test")}
+    for name, make in process.parts.items():
+        state[name] = make(cast("Any", state))
+    return state
+
+
+def _waker(parts: dict[str, Any], clock: SettableClock) -> Waker:
+    tools = parts["tools"]
+    return Waker(
+        tools.database,
+        tools.engine,
+        tools.process,
+        clock,
+        launch=parts["starter"].launch_claimed,
+        fallen=parts["desk"].fallen,
+        every_s=0.02,
+    )
+
+
+@pytest.fixture(scope="module")
 async def operations(postgres_url: str, template_database: str, redis_url: str) -> AsyncIterator[Operations]:
     """The operations API on a database of its own; its relay ends with the module."""
     name = f"operations_{uuid4().hex}"
@@ -158,16 +233,18 @@ def _systems(platforms: Platforms) -> Systems:
     )
 
 
-def _tools(database: Database, engine: Engine, runs: Runs[Any], desk: Desk, clock: SettableClock) -> Tools:
+def _tools(
+    database: Database, engine: Engine, runs: Runs[Any], desk: Desk, clock: SettableClock, process: str = PROCESS
+) -> Tools:
     return Tools(
-        process=PROCESS,
+        process=process,
         database=database,
         engine=engine,
         runs=runs,
         cases=desk.cases,
         decisions=desk.decisions,
         approvals=desk.approvals,
-        announcer=desk.announcer(f"/process/{PROCESS}"),
+        announcer=desk.announcer(f"/process/{process}"),
         telemetry=_telemetry(),
         clock=clock,
         auto_retry_after=timedelta(seconds=60),

@@ -17,6 +17,7 @@ from sandboxkit.server import DroppableConnection
 
 KEY = "sk_test_german_account_0001"
 OTHER_KEY = "sk_test_american_account_0002"
+NUMBERING_KEY = "sk_test_british_account_0003"  # of an account that numbers its invoices itself
 SECRET = "whsec_known_to_the_connection"
 CONTROL = "control"
 T = TypeVar("T")

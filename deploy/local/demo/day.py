@@ -1,10 +1,8 @@
 """The day, played as the firm's own people would: deals are won, a director approves, finance opens a cost centre."""
 
-import asyncio
 import importlib
-from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 
@@ -16,11 +14,9 @@ from demo.platforms import read_all
 from demo.seeds import business_central, salesforce, stripe, workday
 from demo.surroundings import Surroundings
 from demo.syncline import Syncline, signed_in
+from demo.waiting import until
 from servicekit.clock import Clock
 
-T = TypeVar("T")
-
-PATIENCE_S = 90.0
 FINANCE = "fiona.finance@northwind-advisory.example"
 SETTLED = frozenset({"activated", "amended", "closed_without_project", "in_exception"})
 
@@ -38,11 +34,11 @@ async def play(told: Surroundings, clock: Clock) -> list[Check]:
         runs = await _until_settled(syncline, len(firm.deals), told.director)
         _tell(runs.values())
         await mend_the_cost_centre(told, firm, syncline, await syncline.open_exceptions())
-        activated = await _until(lambda: _activated(syncline), f"{len(ACTIVATED)} activated projects")
+        activated = await until(lambda: _activated(syncline), f"{len(ACTIVATED)} activated projects")
         _say(f"{len(activated)} projects are activated.")
         last = next(run for run in activated if run.refs.project_id)
         page = await syncline.project_page(last.refs.project_id or "")
-        await _until(lambda: _delivered(told), "Stripe's deliveries")
+        await until(lambda: _delivered(told), "Stripe's deliveries")
         return judge(firm, await read_all(told, firm), await syncline.overview(), page)
 
 
@@ -116,7 +112,7 @@ async def _until_settled(syncline: Syncline, wanted: int, director: str) -> dict
     async def found() -> dict[str, Onboarding] | None:
         return await settled(syncline, wanted, director)
 
-    return await _until(found, f"{wanted} onboardings to end or to wait")
+    return await until(found, f"{wanted} onboardings to end or to wait")
 
 
 async def settled(syncline: Syncline, wanted: int, director: str) -> dict[str, Onboarding] | None:
@@ -174,17 +170,6 @@ async def _delivered(told: Surroundings) -> bool | None:
 
 def _deal_of(firm: Firm, key: str) -> Deal:
     return next(deal for deal in firm.deals if deal.key == key)
-
-
-async def _until(found: Callable[[], Coroutine[Any, Any, T | None]], what: str) -> T:
-    """What `found` returns once it returns anything. Raises TimeoutError when it takes too long."""
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            while (value := await found()) is None:  # noqa: ASYNC110  nothing tells a caller that something changed
-                await asyncio.sleep(0.25)
-            return value
-    except TimeoutError as error:
-        raise TimeoutError(f"waited {PATIENCE_S:.0f} s for {what}") from error
 
 
 def _say(text: str) -> None:

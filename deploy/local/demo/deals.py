@@ -98,6 +98,7 @@ def _german(new: Deal, start: date, end: date) -> tuple[Deal, ...]:
             client="C2001",
             cost_centre="CC-D20",
             amount=Decimal(174000),
+            expense_markup=Decimal(10),
             roles=(
                 _role("R1", "Engineer", "data-engineering", 600, 145),
                 _role("R2", "Consultant", "project-management", 600, 145),
@@ -133,7 +134,7 @@ def _abroad(new: Deal, start: date, end: date) -> tuple[Deal, ...]:
             tax_treatment="reverse_charge",
             purchase_order="PO-FR-7781",
             milestones=(_milestone("M1", "Advance", 30000, start), _milestone("M2", "Completion", 70000, end)),
-            roles=(_role("R1", "Senior Consultant", "erp-finance", 500, 160),),
+            roles=(_role("R1", "Senior Consultant", "erp-finance", 200, 160),),
         ),
     )
 
@@ -171,10 +172,10 @@ def _american(new: Deal) -> tuple[Deal, ...]:
             name="Patient portal",
             client="C2005",
             cost_centre="CC-U20",
-            amount=Decimal(180000),
+            amount=Decimal(9000),
             method="capped_time_and_materials",
-            cap=Decimal(180000),
-            roles=(_role("R1", "Engineer", "python", 800, 225),),
+            cap=Decimal(9000),
+            roles=(_role("R1", "Engineer", "python", 40, 225),),
         ),
         replace(
             new,

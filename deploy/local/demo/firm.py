@@ -20,6 +20,30 @@ class TaxRule:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LedgerAccount:
+    """An account of the chart that all entities share; `role` is what the flows call it.
+
+    Journals and lines of documents write to it, unless it is written only through customers, banks and tax.
+    """
+
+    number: str
+    name: str
+    category: str
+    direct: bool = True
+    role: str | None = None
+    needs_cost_centre: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """What one unit of a currency is worth in euros from a day on."""
+
+    currency: str
+    from_date: date
+    euros: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
 class Entity:
     """A legal entity with what its ledger knows."""
 
@@ -126,6 +150,7 @@ class Deal:
     retainer_amount: Decimal | None = None
     retainer_hours: int | None = None
     purchase_order: str | None = None
+    expense_markup: Decimal | None = None  # percent on the net amount; None: no expense policy was agreed
     amends: str | None = None
     payment_terms: str = "30 DAYS"
     margin_percent: int = 35
@@ -224,3 +249,29 @@ ENTITIES = (
         fiscal_year_start_month=4,
     ),
 )
+
+CHART = (
+    LedgerAccount(number="1200", name="Trade receivables", category="Assets", direct=False, role="receivable"),
+    LedgerAccount(number="1210", name="Trade receivables, foreign", category="Assets", direct=False, role="receivable"),
+    LedgerAccount(number="1250", name="Unbilled receivables", category="Assets", role="unbilled_receivable"),
+    LedgerAccount(number="1260", name="Contract assets", category="Assets", role="contract_asset"),
+    LedgerAccount(number="1800", name="Bank", category="Assets", direct=False),
+    LedgerAccount(number="2300", name="Tax payable", category="Liabilities", direct=False, role="tax_payable"),
+    LedgerAccount(number="2700", name="Contract liabilities", category="Liabilities", role="contract_liability"),
+    LedgerAccount(number="4000", name="Services revenue", category="Income", role="revenue", needs_cost_centre=True),
+    LedgerAccount(number="4900", name="Exchange gains", category="Income"),
+    LedgerAccount(number="6900", name="Exchange losses", category="Expense"),
+)
+_EUROS = {"EUR": ("1",), "GBP": ("1.1520", "1.1485", "1.1610"), "USD": ("0.9180", "0.9245", "0.9090")}
+_EUROS |= {"CHF": ("1.0620", "1.0585", "1.0710")}
+
+
+def rates(today: date) -> tuple[Rate, ...]:
+    """Month by month from January of last year to this month; made up, and the same on every run."""
+    months = [date(year, month, 1) for year in (today.year - 1, today.year) for month in range(1, 13)]
+    return tuple(
+        Rate(currency=currency, from_date=day, euros=Decimal(values[day.month % len(values)]))
+        for currency, values in _EUROS.items()
+        for day in months
+        if day <= today
+    )

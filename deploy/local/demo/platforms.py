@@ -42,9 +42,9 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 async def read_all(told: Surroundings, firm: Firm) -> Seen:
     """One look at every platform."""
     platforms = told.platforms
-    kantata = _Kantata(platforms["kantata"])
-    stripe = _Stripe(platforms["stripe"])
-    erp = _BusinessCentral(platforms["business_central"], firm)
+    kantata = Kantata(platforms["kantata"])
+    stripe = Stripe(platforms["stripe"])
+    erp = BusinessCentral(platforms["business_central"], firm)
     return Seen(
         workspaces=await kantata.all("workspaces", include=WORKSPACE_PARTS, include_archived="true"),
         stories=await kantata.all("stories", include="workspace"),
@@ -64,7 +64,7 @@ async def read_all(told: Surroundings, firm: Firm) -> Seen:
     )
 
 
-class _Kantata:
+class Kantata:
     """Kantata OX API v1: results in order, records in maps by type."""
 
     def __init__(self, platform: Platform) -> None:
@@ -93,7 +93,7 @@ class _Kantata:
         return record
 
 
-class _Stripe:
+class Stripe:
     """Stripe API: a list per account, newest first."""
 
     def __init__(self, platform: Platform) -> None:
@@ -117,7 +117,7 @@ class _Stripe:
                 params["starting_after"] = body["data"][-1]["id"]
 
 
-class _BusinessCentral:
+class BusinessCentral:
     """Business Central API v2.0 and the custom page for project cards: a list per company."""
 
     def __init__(self, platform: Platform, firm: Firm) -> None:

@@ -19,6 +19,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     client_id: str
     client_secret: str
     director: str
+    clock_file: str  # the seconds by which everybody's clock is moved
     control_key: str
     connections: dict[str, list[str]]
     platforms: dict[str, Platform]

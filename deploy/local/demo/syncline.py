@@ -34,36 +34,36 @@ class Syncline:
             "mode": "automatic",
             "reason": "the demo firm goes live",
         }
-        await self._process("PUT", f"{OPERATIONS}/bindings/{entity}/{capability}", json=body)
+        await self.process("PUT", f"{OPERATIONS}/bindings/{entity}/{capability}", json=body)
 
     async def onboardings(self) -> tuple[Onboarding, ...]:
-        answer = await self._process("GET", ONBOARDINGS, params={"limit": 200})
+        answer = await self.process("GET", ONBOARDINGS, params={"limit": 200})
         return msgspec.json.decode(answer.content, type=Page[Onboarding]).items
 
     async def onboarding(self, onboarding_id: str) -> Onboarding:
-        answer = await self._process("GET", f"{ONBOARDINGS}/{onboarding_id}")
+        answer = await self.process("GET", f"{ONBOARDINGS}/{onboarding_id}")
         return msgspec.json.decode(answer.content, type=Onboarding)
 
     async def start(self, opportunity_id: str, actor: str) -> Onboarding:
         """Ask for an onboarding, as a partner does."""
-        answer = await self._process("POST", ONBOARDINGS, actor=actor, json={"opportunity_id": opportunity_id})
+        answer = await self.process("POST", ONBOARDINGS, actor=actor, json={"opportunity_id": opportunity_id})
         return msgspec.json.decode(answer.content, type=Onboarding)
 
     async def retry(self, onboarding_id: str, reason: str, actor: str) -> None:
-        await self._process("POST", f"{ONBOARDINGS}/{onboarding_id}/retries", actor=actor, json={"reason": reason})
+        await self.process("POST", f"{ONBOARDINGS}/{onboarding_id}/retries", actor=actor, json={"reason": reason})
 
     async def open_exceptions(self) -> tuple[ExceptionCase, ...]:
         params = {"open_only": "true", "limit": 200}
-        answer = await self._process("GET", f"{OPERATIONS}/exceptions", params=params)
+        answer = await self.process("GET", f"{OPERATIONS}/exceptions", params=params)
         return msgspec.json.decode(answer.content, type=Page[ExceptionCase]).items
 
     async def pending_approvals(self) -> tuple[Approval, ...]:
-        answer = await self._process("GET", f"{OPERATIONS}/approvals", params={"status": "pending"})
+        answer = await self.process("GET", f"{OPERATIONS}/approvals", params={"status": "pending"})
         return msgspec.json.decode(answer.content, type=Page[Approval]).items
 
     async def approve(self, approval_id: str, reason: str, actor: str) -> None:
         body = {"decision": "approve", "reason": reason}
-        await self._process("POST", f"{OPERATIONS}/approvals/{approval_id}/decisions", actor=actor, json=body)
+        await self.process("POST", f"{OPERATIONS}/approvals/{approval_id}/decisions", actor=actor, json=body)
 
     async def overview(self) -> dict[str, Any]:
         return await self._screen("/experience/v1/overview")
@@ -71,12 +71,8 @@ class Syncline:
     async def project_page(self, project_id: str) -> dict[str, Any]:
         return await self._screen(f"/experience/v1/projects/{project_id}")
 
-    async def _screen(self, path: str) -> dict[str, Any]:
-        answer = await self._http.get(path, headers={"Authorization": f"Bearer {self._tokens['experience']}"})
-        shown: dict[str, Any] = answer.raise_for_status().json()
-        return shown
-
-    async def _process(self, method: str, path: str, *, actor: str | None = None, **more: Any) -> httpx.Response:
+    async def process(self, method: str, path: str, *, actor: str | None = None, **more: Any) -> httpx.Response:
+        """A call of a process API, as that person. Raises RuntimeError with what it says against it."""
         headers = {"Authorization": f"Bearer {self._tokens['process']}"}
         if actor is not None:
             headers["Syncline-Actor"] = actor
@@ -86,6 +82,11 @@ class Syncline:
         if answer.is_error:
             raise RuntimeError(f"{method} {path} was answered {answer.status_code}: {answer.text}")
         return answer
+
+    async def _screen(self, path: str) -> dict[str, Any]:
+        answer = await self._http.get(path, headers={"Authorization": f"Bearer {self._tokens['experience']}"})
+        shown: dict[str, Any] = answer.raise_for_status().json()
+        return shown
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Plays the demo firm's day in a process of its own: `demo.day.play` gives the checks."""
+"""Plays the demo firm's day and fortnight in a process of its own: `demo.day` and `demo.fortnight` give the checks."""
 
 import asyncio
 import sys
@@ -7,11 +7,13 @@ from pathlib import Path
 import msgspec
 
 import demo.day
+import demo.fortnight
+from demo.authorities import DIRECTOR
 from demo.surroundings import Platform, Surroundings
 from launcher.problem import LaunchError
 from launcher.processes import Command, python, spawn
 from launcher.reports import Check
-from launcher.settings import CAPABILITIES, DEMO, DIRECTOR, write
+from launcher.settings import CAPABILITIES, DEMO, write
 from launcher.site import Site
 from launcher.supervisor import rotate
 from launcher.vault import write_private
@@ -26,6 +28,7 @@ def surroundings(site: Site) -> Surroundings:
         client_id=DEMO,
         client_secret=site.vault.secret(f"client {DEMO}"),
         director=DIRECTOR,
+        clock_file=str(site.places.clock),
         control_key=site.vault.secret("sandboxes control"),
         connections={
             capability: sorted(
@@ -65,7 +68,7 @@ async def play(site: Site) -> list[Check]:
 
 
 async def _play(told: Surroundings) -> list[Check]:
-    seen = await demo.day.play(told, SystemClock())
+    seen = [*await demo.day.play(told, SystemClock()), *await demo.fortnight.play(told, SystemClock())]
     return [Check(name=one.name, expected=str(one.expected), seen=str(one.seen), ok=bool(one.ok)) for one in seen]
 
 

@@ -53,6 +53,11 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
         return self.state / "sandboxes"
 
     @property
+    def clock(self) -> Path:
+        """The seconds by which this copy's clock is moved, for all its services; no file: by none."""
+        return self.state / "clock"
+
+    @property
     def valkey(self) -> Path:
         return self.state / "valkey"
 

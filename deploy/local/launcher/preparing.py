@@ -14,8 +14,10 @@ from launcher.vault import Vault
 async def prepare(here: Places, asked: Asked, *, fresh: bool) -> Site:
     """The site, with a database cluster that was never started or is as it was left.
 
-    *fresh* drops the database, the queue and the sandboxes' stores first; secrets and ports stay.
+    *fresh* drops the database, the queue and the sandboxes' stores first; secrets and ports stay. Its clock is the
+    machine's again, whatever the last run had rehearsed.
     """
+    here.clock.unlink(missing_ok=True)
     server = await asyncio.to_thread(postgres.prepare, here)
     if fresh:
         for folder in (server.data, here.valkey, here.sandboxes):

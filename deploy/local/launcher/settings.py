@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from demo.authorities import matrix
 from launcher.places import Places
 from launcher.problem import LaunchError
 from launcher.site import Site
@@ -23,13 +24,13 @@ PORT_VARIABLE = "SYNCLINE_PORT"
 SETTINGS_VARIABLE = "SYNCLINE_SETTINGS"
 
 CAPABILITIES = tuple(dict.fromkeys(vendor.capability for vendor in VENDORS))
-FLOWS = ("project-onboarding",)  # processes with workflows of their own
+FLOWS = ("project-onboarding", "invoice-release", "revenue-recognition")  # processes with workflows of their own
 PROCESSES = (*FLOWS, "operations")
+SCREENED = ("project-onboarding", "operations")  # processes that the experience API reads
 PSA_RESOURCES = ("projects", "tasks", "milestones", "resource-requests", "assignments", "resources")
 ERP_REFERENCES = ("legal-entities", "dimension-values", "tax-codes", "accounting-periods", "payment-terms")
 PORTAL, EDGE_ADMIN = "gateway-portal", "edge-admin"
 DEMO = "demo"  # the client that plays the day, on behalf of the firm's people
-DIRECTOR = "dana.director@northwind-advisory.example"
 # What project-onboarding may do at the system layer: never read pay.
 ONBOARDING_SCOPES = (
     *("crm.opportunities.read", "crm.customers.read", "crm.contracts.read"),
@@ -38,6 +39,24 @@ ONBOARDING_SCOPES = (
     *(f"billing.{what}.{how}" for what in ("accounts", "schedules") for how in ("read", "write")),
     *(f"erp.{what}.read" for what in ERP_REFERENCES),
     *(f"erp.{what}.{how}" for what in ("customer-accounts", "project-shells") for how in ("read", "write")),
+)
+# What invoice-release may do: it reads what was agreed and done, and writes invoices, receivables and marks.
+RELEASE_SCOPES = (
+    *("crm.contracts.read", "crm.customers.read", "billing.schedules.read"),
+    *(f"psa.{what}.read" for what in ("projects", "milestones", "time-entries", "expenses", "rate-cards")),
+    *(f"psa.billing-marks.{how}" for how in ("read", "write")),
+    *(f"billing.{what}.{how}" for what in ("invoices", "credit-notes") for how in ("read", "write")),
+    *(f"erp.{what}.read" for what in ("legal-entities", "tax-codes", "accounting-periods", "customer-accounts")),
+    *(f"erp.{what}.read" for what in ("exchange-rates", "ledger-entries")),
+    *(f"erp.receivables.{how}" for how in ("read", "write")),
+)
+# What revenue-recognition may do: it alone may ask what people cost, and it writes nothing but journals.
+RECOGNITION_SCOPES = (
+    *("crm.contracts.read", "hr.cost-rates.read", "billing.invoices.read"),
+    *(f"psa.{what}.read" for what in ("projects", "milestones", "time-entries", "expenses", "rate-cards", "resources")),
+    *(f"erp.{what}.read" for what in ("legal-entities", "accounting-periods", "exchange-rates")),
+    *(f"erp.{what}.read" for what in ("ledger-entries", "account-balances")),
+    *(f"erp.journals.{how}" for how in ("read", "write")),
 )
 # What the screens read at the process layer.
 EXPERIENCE_SCOPES = (
@@ -50,6 +69,8 @@ DEMO_SCOPES = (
     *("project-onboarding.onboardings.read", "project-onboarding.onboardings.write"),
     *("operations.exceptions.read", "operations.exceptions.write", "operations.approvals.read"),
     *("operations.approvals.decide", "operations.bindings.read", "operations.bindings.write", "operations.audit.read"),
+    *(f"invoice-release.releases.{how}" for how in ("read", "write", "decide")),
+    *(f"revenue-recognition.recognitions.{how}" for how in ("read", "write")),
 )
 
 
@@ -100,6 +121,7 @@ def service(site: Site, name: str, layer: str, *, schema: str) -> Document:
         "schema": schema,
         "redis_url": site.redis_url,
         "rate_limit": 6000,  # per minute: the demo plays a day in seconds
+        "clock_file": str(site.places.clock),
     }
 
 
@@ -130,10 +152,12 @@ def process(site: Site, name: str) -> Document:
     return {
         "service": service(site, name, "process", schema="process"),
         "cursor_key": site.vault.secret(f"cursors {name}"),
-        "engine": {"schema": engine_schema(name)},
+        "engine": {"schema": engine_schema(name), "pool_size": 4},
+        "pool_size": 6,  # a connection costs 3 MiB, and a dozen runs at a time are many here
         "sweep_every_s": 0.2,
         "auto_retry_after_s": 5.0,
         "systems": {capability: site.address(f"system-{capability}") for capability in CAPABILITIES},
+        "authorities": matrix(),
     }
 
 
@@ -142,16 +166,7 @@ def operations(site: Site, name: str) -> Document:
     return {
         "service": service(site, name, "process", schema="process"),
         "cursor_key": site.vault.secret(f"cursors {name}"),
-        "authorities": [
-            {
-                "actor": DIRECTOR,
-                "role": "delivery-director",
-                "currency": currency,
-                "limit": "500000",
-                "legal_entity_codes": ["DE01", "US01", "GB01"],
-            }
-            for currency in ("EUR", "USD", "GBP")
-        ],
+        "authorities": matrix(),
     }
 
 
@@ -164,7 +179,7 @@ def experience(site: Site, name: str) -> Document:
     """The experience API, which reads process APIs only."""
     return {
         "service": service(site, name, "experience", schema="experience"),
-        "processes": {process.replace("-", "_"): site.address(f"process-{process}") for process in PROCESSES},
+        "processes": {process.replace("-", "_"): site.address(f"process-{process}") for process in SCREENED},
     }
 
 
@@ -185,12 +200,15 @@ def portal(site: Site, name: str) -> Document:
             "events": str(contracts / "asyncapi"),
             "services": contract_services(site),
         },
+        "clock_file": str(site.places.clock),
     }
 
 
 # client -> the layers that it calls, the scopes that it has there
 CLIENTS = (
     ("process-project-onboarding", ("system",), ONBOARDING_SCOPES),
+    ("process-invoice-release", ("system",), RELEASE_SCOPES),
+    ("process-revenue-recognition", ("system",), RECOGNITION_SCOPES),
     ("process-operations", ("system",), ()),
     ("experience", ("process",), EXPERIENCE_SCOPES),
     (DEMO, ("experience", "process"), DEMO_SCOPES),

@@ -11,7 +11,7 @@ import msgspec
 
 from demo.morning import demo_firm
 from demo.seeds.business_central import company_settings
-from demo.seeds.kantata import ACCEPTANCE_FIELD_ID, LEGAL_ENTITY_FIELD_ID
+from demo.seeds.kantata import ACCEPTANCE_FIELD_ID, ACCEPTOR_FIELD_ID, LEGAL_ENTITY_FIELD_ID, user_ids
 from demo.seeds.salesforce import INTEGRATION_USERNAME, sales_username
 from demo.seeds.workday import KNOWN_WORKERS
 from launcher.site import Site
@@ -21,6 +21,7 @@ Document = dict[str, Any]
 STRIPE_ACCOUNTS = {"DE": "DE01", "US": "US01", "GB": "GB01"}  # an account per legal entity
 DELIVERING = frozenset({"stripe"})
 ANY_DAY = date(2026, 1, 1)  # the firm's entities are the same on every day
+KANTATA_ZONE = "Europe/Berlin"
 TENANT = "5f1d3c1e-7a55-4c66-9c4b-2f6f0a7d9b10"  # a made-up Entra tenant
 
 
@@ -61,11 +62,21 @@ def _salesforce_told(site: Site, address: str) -> Document:
 
 
 def _kantata_accepts(site: Site) -> Document:
-    return {"access_token": site.vault.secret("kantata token"), "currency": "EUR", "time_zone": "Europe/Berlin"}
+    """The integration's token, and one for each colleague to enter and approve time with."""
+    people = site.vault.secret("kantata people")
+    tokens = {f"{people}.{user_id}": user_id for user_id in user_ids(demo_firm(ANY_DAY))}
+    token = site.vault.secret("kantata token")
+    return {"access_token": token, "user_tokens": tokens, "currency": "EUR", "time_zone": KANTATA_ZONE}
 
 
 def _kantata_told(site: Site, address: str) -> Document:
-    fields = {"legal_entity_field_id": LEGAL_ENTITY_FIELD_ID, "acceptance_field_id": ACCEPTANCE_FIELD_ID}
+    fields = {
+        "legal_entity_field_id": LEGAL_ENTITY_FIELD_ID,
+        "acceptance_field_id": ACCEPTANCE_FIELD_ID,
+        "acceptor_field_id": ACCEPTOR_FIELD_ID,
+        "time_zone": KANTATA_ZONE,
+        "deletions_from_events": True,
+    }
     return {"kantata": {"base_url": address, "access_token": site.vault.secret("kantata token"), **fields}}
 
 
@@ -84,6 +95,7 @@ def _workday_told(site: Site, address: str) -> Document:
 
 
 def _stripe_accepts(site: Site) -> Document:
+    """Each account numbers its invoices itself, in one sequence: the entity's."""
     return {
         "accounts": [
             {
@@ -91,18 +103,21 @@ def _stripe_accepts(site: Site) -> Document:
                 "key": site.vault.secret(f"stripe acct_demo_{country.lower()}"),
                 "country": country,
                 "webhook_secret": site.vault.secret(f"stripe hook acct_demo_{country.lower()}"),
+                "invoice_prefix": entity_code,
             }
-            for country in STRIPE_ACCOUNTS
+            for country, entity_code in STRIPE_ACCOUNTS.items()
         ]
     }
 
 
 def _stripe_told(site: Site, address: str) -> Document:
     """A Stripe account per legal entity, and a connection to each."""
+    firm = demo_firm(ANY_DAY)
     return {
         f"stripe-{account['country'].lower()}": {
             "base_url": address,
-            "legal_entity_code": STRIPE_ACCOUNTS[account["country"]],
+            "legal_entity_code": account["invoice_prefix"],
+            "time_zone": firm.entity(account["invoice_prefix"]).time_zone,
             "api_key": account["key"],
             "webhook_secret": account["webhook_secret"],
         }
@@ -122,7 +137,8 @@ def _business_central_accepts(site: Site) -> Document:
 def _business_central_told(site: Site, address: str) -> Document:
     companies = company_settings(demo_firm(ANY_DAY))
     where = {"api_url": address, "login_url": address, "companies": companies}
-    return {"business-central": {**where, **_business_central_accepts(site)}}
+    pace = {"settle_after_s": 2.0}  # the sandbox writes at once or never
+    return {"business-central": {**where, **pace, **_business_central_accepts(site)}}
 
 
 def _scim_accepts(site: Site) -> Document:

@@ -2,7 +2,7 @@
 
 from experience_api.app import ExperienceSettings, create_app
 from servicekit.app import run
-from servicekit.migrate import migrate
+from servicekit.migrating import migrate_apart
 from servicekit.settings import load
 
 MIGRATIONS = "experience_api:migrations"
@@ -11,7 +11,7 @@ MIGRATIONS = "experience_api:migrations"
 def main() -> None:
     """Run until a signal comes."""
     settings = load(ExperienceSettings)
-    migrate(settings.service.database_url.reveal(), settings.service.schema, MIGRATIONS)
+    migrate_apart(settings.service.database_url.reveal(), settings.service.schema, MIGRATIONS)
     run(create_app(settings), settings.service)
 
 

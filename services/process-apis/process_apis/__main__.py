@@ -8,7 +8,7 @@ from process_apis.project_onboarding.app import create_app as project_onboarding
 from process_apis.revenue_recognition.app import create_app as revenue_recognition
 from process_apis.settings import OperationsSettings, ProcessSettings
 from servicekit.app import run
-from servicekit.migrate import migrate
+from servicekit.migrating import migrate_apart
 from servicekit.settings import ServiceSettings, load
 
 MIGRATIONS = "process_apis:migrations"
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _migrated(service: ServiceSettings) -> None:
-    migrate(service.database_url.reveal(), service.schema, MIGRATIONS)
+    migrate_apart(service.database_url.reveal(), service.schema, MIGRATIONS)
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ async def _plain(value: Any) -> AsyncIterator[Any]:
 
 @asynccontextmanager
 async def _database(settings: ProcessSettings) -> AsyncIterator[Database]:
-    database = Database(settings.service.database_url.reveal(), settings.service.schema, pool_size=12)
+    database = Database(settings.service.database_url.reveal(), settings.service.schema, pool_size=settings.pool_size)
     try:
         yield database
     finally:

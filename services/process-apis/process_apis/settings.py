@@ -15,6 +15,7 @@ class ProcessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     cursor_key: Secret  # signs page cursors, at least 32 bytes
     engine: EngineSettings
     systems: SystemAddresses
+    pool_size: int = 12  # connections to the database, the engine's own apart
     sweep_every_s: float = 0.5
     authorities: tuple[Authority, ...] = ()  # the delegation-of-authority matrix, where the process takes decisions
     auto_retry_after_s: float = 60.0  # how long a technical exception waits before the step is tried again

@@ -2,8 +2,10 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 Record = dict[str, Any]
@@ -26,27 +28,31 @@ class Store:
         self._db.execute("pragma journal_mode = wal")
         self._db.execute("pragma synchronous = off")
         self._db.executescript(_SCHEMA)
+        self._views: dict[str, dict[str, Record]] = {}
+        self._changes: Counter[str] = Counter()
 
     def close(self) -> None:
         self._db.close()
 
     def insert(self, kind: str, record_id: str, body: Record) -> Record:
         """Raises KeyError when the id is taken."""
+        text = json.dumps(body)
         try:
-            self._db.execute(
-                "insert into record (kind, id, body) values (?, ?, ?)", (kind, record_id, json.dumps(body))
-            )
+            self._db.execute("insert into record (kind, id, body) values (?, ?, ?)", (kind, record_id, text))
         except sqlite3.IntegrityError as error:
             raise KeyError(record_id) from error
+        self._written(kind, record_id, text)
         return body
 
     def put(self, kind: str, record_id: str, body: Record) -> Record:
         """Create or replace; a replaced record keeps its place in the order."""
+        text = json.dumps(body)
         self._db.execute(
             "insert into record (kind, id, body) values (?, ?, ?)"
             " on conflict (kind, id) do update set body = excluded.body",
-            (kind, record_id, json.dumps(body)),
+            (kind, record_id, text),
         )
+        self._written(kind, record_id, text)
         return body
 
     def get(self, kind: str, record_id: str) -> Record | None:
@@ -54,11 +60,24 @@ class Store:
         return json.loads(row[0]) if row else None
 
     def delete(self, kind: str, record_id: str) -> bool:
+        self._changes[kind] += 1
+        self._views.get(kind, {}).pop(record_id, None)
         return self._db.execute("delete from record where kind = ? and id = ?", (kind, record_id)).rowcount > 0
 
     def all(self, kind: str) -> Iterator[Record]:
         for (body,) in self._db.execute("select body from record where kind = ? order by n", (kind,)).fetchall():
             yield json.loads(body)
+
+    def view(self, kind: str) -> Mapping[str, Record]:
+        """The same records by id, read from the file once and kept up to date: for looking at, not for changing."""
+        if kind not in self._views:
+            rows = self._db.execute("select id, body from record where kind = ? order by n", (kind,)).fetchall()
+            self._views[kind] = {record_id: json.loads(body) for record_id, body in rows}
+        return MappingProxyType(self._views[kind])
+
+    def revision(self, kind: str | None = None) -> int:
+        """Grows with every change to a record of the kind, or of any."""
+        return self._changes.total() if kind is None else self._changes[kind]
 
     def find(self, kind: str, matches: Callable[[Record], bool]) -> list[Record]:
         return [record for record in self.all(kind) if matches(record)]
@@ -76,8 +95,15 @@ class Store:
         return int(row[0])
 
     def clear(self) -> None:
+        self._changes.update([*self._views, ""])
+        self._views.clear()
         for table in ("record", "counter", "journal"):
             self._db.execute(f"delete from {table}")
+
+    def _written(self, kind: str, record_id: str, text: str) -> None:
+        self._changes[kind] += 1
+        if kind in self._views:
+            self._views[kind][record_id] = json.loads(text)
 
     def note(self, at: str, method: str, path: str, body: str) -> int:
         """Write a request into the journal before it is handled; returns its number."""

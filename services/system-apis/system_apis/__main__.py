@@ -7,9 +7,8 @@ import importlib
 import sys
 
 from servicekit.app import run
-from servicekit.migrate import migrate
+from servicekit.migrating import migrate_apart
 from servicekit.settings import load
-from system_apis.sandboxes import serve_sandboxes
 from system_apis.service import MIGRATIONS, SystemSettings
 
 CAPABILITIES = ("crm", "psa", "hr", "billing", "erp", "identity")
@@ -20,11 +19,11 @@ def main(arguments: list[str]) -> int:
     """Run what the first argument names; 2 for an unknown name."""
     match arguments:
         case ["sandboxes"]:
-            serve_sandboxes()
+            importlib.import_module("system_apis.sandboxes").serve_sandboxes()  # no service has use for its tools
         case [name] if name in CAPABILITIES:
             settings = load(SystemSettings)
             service = settings.service
-            migrate(service.database_url.reveal(), service.schema, MIGRATIONS)
+            migrate_apart(service.database_url.reveal(), service.schema, MIGRATIONS)
             run(importlib.import_module(f"system_apis.{name}.app").create_app(settings), service)
         case _:
             sys.stderr.write(f"{USAGE}\n")

@@ -85,18 +85,37 @@ class Directory:
             for row in rows
         )
 
+    async def known(self, kind: str, native_id: str, connection: str) -> str | None:
+        """The canonical id of a native record, if it has one; none is minted."""
+        return (await self._resolve(connection, [(kind, native_id)], minting=False)).get((kind, native_id))
+
     async def to_native(self, record: S, connection: str) -> S:
-        """The record with this connection's native ids in the fields of kinds we own. Raises INVALID for a stranger."""
-        changes: dict[str, str] = {}
+        """The record with this connection's native ids in the fields of kinds we own, also in lists of ids.
+
+        Raises INVALID for a stranger.
+        """
+        changes: dict[str, Any] = {}
         for name, kind in _id_fields(type(record)):
             value = getattr(record, name)
-            if kind not in self._owned or value is None:
+            if kind not in self._owned or value is None or value == ():
                 continue
-            place = next((p for p in await self.places(kind, value) if p.connection == connection), None)
-            if place is None:
+            ids = (value,) if isinstance(value, str) else value
+            found = await self._natives(kind, ids, connection)
+            if not found.keys() >= set(ids):
                 raise Failure(Kind.INVALID, f"{name} is not known to {connection}", code="unknown_reference")
-            changes[name] = place.id
+            changes[name] = found[value] if isinstance(value, str) else tuple(found[one] for one in ids)
         return msgspec.structs.replace(record, **changes)
+
+    async def _natives(self, kind: str, ids: tuple[str, ...], connection: str) -> dict[str, str]:
+        """What canonical records are called at a connection; of several names the first that was linked."""
+        table = CROSS_REFERENCE
+        query = (
+            sa.select(table.c.canonical_id, table.c.native_id)
+            .where(table.c.kind == kind, table.c.connection == connection, table.c.canonical_id.in_(ids))
+            .order_by(table.c.linked_at.desc())
+        )
+        async with self._database.begin() as session:
+            return {row.canonical_id: row.native_id for row in (await session.execute(query)).all()}
 
     async def link(
         self,
@@ -164,7 +183,7 @@ class Directory:
 
 @cache
 def _id_fields(struct: type[msgspec.Struct]) -> tuple[tuple[str, str], ...]:
-    """The fields of a struct that hold ids, each with its kind, as the types say (canonical/ids.py)."""
+    """The fields of a struct that hold an id or a list of them, each with its kind, as the types say."""
     info = inspect.type_info(struct)
     if not isinstance(info, inspect.StructType):
         return ()
@@ -174,14 +193,16 @@ def _id_fields(struct: type[msgspec.Struct]) -> tuple[tuple[str, str], ...]:
 def _id_kind(described: inspect.Type) -> str | None:
     if isinstance(described, inspect.UnionType):
         return next((kind for part in described.types if (kind := _id_kind(part)) is not None), None)
+    if isinstance(described, inspect.VarTupleType):
+        return _id_kind(described.item_type)
     if isinstance(described, inspect.Metadata):
-        return (described.extra or {}).get("id_kind")
+        return (described.extra or {}).get("id_kind") or _id_kind(described.type)
     return None
 
 
 def _native_ids(record: msgspec.Struct) -> list[tuple[str, str]]:
     pairs = ((kind, getattr(record, name)) for name, kind in _id_fields(type(record)))
-    return [(kind, value) for kind, value in pairs if value is not None and not _is_canonical(kind, value)]
+    return [(kind, value) for kind, value in pairs if isinstance(value, str) and not _is_canonical(kind, value)]
 
 
 def _is_canonical(kind: str, value: str) -> bool:
@@ -193,7 +214,7 @@ def _replaced(record: S, known: dict[tuple[str, str], str], connection: str) -> 
     changes: dict[str, Any] = {}
     for name, kind in _id_fields(type(record)):
         value = getattr(record, name)
-        if value is not None and not _is_canonical(kind, value):
+        if isinstance(value, str) and not _is_canonical(kind, value):
             changes[name] = known.get((kind, value))
             if name == "id" and not getattr(record, "external_ids", ("",)):
                 changes["external_ids"] = (ExternalId(connection=connection, kind=kind, id=value),)

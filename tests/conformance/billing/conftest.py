@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from running_billing import Running, running_service
 from starlette.types import ASGIApp
 
 from sandboxkit.app import Context
@@ -37,6 +38,7 @@ class Stage:
     control: httpx.AsyncClient
     can_bill: Callable[[str, str], Awaitable[bool]]  # whether an item of a schedule can be put on an invoice
     register_hook: Callable[[str], Awaitable[None]]  # deliveries go to this address from now on
+    desk: Any  # a person at the platform, who deals with invoices beside us
 
     async def fail(self, kind: str, **fault: Any) -> None:
         answer = await self.control.post("/_sandbox/faults", json={"kind": kind, **fault})
@@ -53,6 +55,12 @@ class Stage:
 @pytest.fixture(params=VENDORS)
 async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
     async with STAGES[request.param]() as found:
+        yield found
+
+
+@pytest.fixture
+async def here(stage: Stage, database_url: str) -> AsyncIterator[Running]:
+    async with running_service(stage, database_url) as found:
         yield found
 
 
@@ -76,20 +84,90 @@ async def served(app: ASGIApp) -> AsyncIterator[str]:
 @asynccontextmanager
 async def stripe_stage() -> AsyncIterator[Stage]:
     key, secret = "sk_test_german_account_0001", "whsec_of_the_endpoint"
-    account = {"id": "acct_DE01", "key": key, "webhook_secret": secret, "search_lag_s": 60, "rate_per_s": 1000}
+    account: dict[str, Any] = {
+        "id": "acct_DE01",
+        "key": key,
+        "webhook_secret": secret,
+        "search_lag_s": 60,
+        "rate_per_s": 1000,
+    }
+    account["invoice_prefix"] = "DE01"
     config = {"accounts": [account], "webhook_pauses_s": [0.01]}
     context = Context(store=Store(":memory:"), control_key=CONTROL, base_url="http://127.0.0.1", config=config)
     async with served(create_sandbox_app(context)) as url:
-        settings = {"legal_entity_code": "DE01", "api_key": key, "webhook_secret": secret, "base_url": url}
+        settings = {"legal_entity_code": "DE01", "time_zone": "Europe/Berlin", "api_key": key}
+        settings |= {"webhook_secret": secret, "base_url": url}
         connector = stripe.Connector.connect("billing-de", read(stripe.Settings, settings, {}), SystemClock())
         headers = {"Sandbox-Control-Key": CONTROL, "Authorization": f"Bearer {key}"}
         async with httpx.AsyncClient(base_url=url, headers=headers) as control:
-            yield Stage("stripe", settings, connector, control, _can_bill(control), _register_hook(control))
+            bills, hooks, desk = _can_bill(control), _register_hook(control), StripeDesk(control)
+            yield Stage("stripe", settings, connector, control, bills, hooks, desk)
         await connector.close()
     context.store.close()
 
 
 STAGES = {"stripe": stripe_stage}
+
+
+class StripeDesk:
+    """A person in the dashboard, who sees the account beside us."""
+
+    def __init__(self, control: httpx.AsyncClient) -> None:
+        self._control = control
+
+    async def pay(self, invoice_id: str) -> None:
+        await self._do(f"invoices/{invoice_id}/pay", paid_out_of_band="true")
+
+    async def pay_part(self, invoice_id: str, units: int) -> None:
+        """A part in the currency's minor units, by a payment that the sandbox cannot take: as it leaves the invoice."""
+        kind = "/_sandbox/records/acct_DE01.invoice"
+        held = next(one for one in (await self._control.get(kind)).json() if one["id"] == invoice_id)
+        left = {"amount_paid": held["amount_paid"] + units, "amount_remaining": held["amount_remaining"] - units}
+        await self._control.patch(f"{kind}/{invoice_id}", json=left)
+
+    async def write_off(self, invoice_id: str) -> None:
+        await self._do(f"invoices/{invoice_id}/mark_uncollectible")
+
+    async def delete_draft(self, invoice_id: str) -> None:
+        answer = await self._control.delete(f"/v1/invoices/{invoice_id}")
+        assert 200 == answer.status_code, answer.text
+
+    async def add_line(self, invoice_id: str, units: int) -> None:
+        await self._do("invoiceitems", invoice=invoice_id, amount=str(units))
+
+    async def take_line(self, invoice_id: str) -> None:
+        """Without the draft's first line from now on."""
+        lines = (await self._control.get(f"/v1/invoices/{invoice_id}/lines")).json()["data"]
+        form = {"lines[0][id]": lines[0]["id"], "lines[0][behavior]": "delete"}
+        await self._do(f"invoices/{invoice_id}/remove_lines", **form)
+
+    async def double_line(self, invoice_id: str) -> None:
+        """The draft's first line is there twice from now on, with all that marks it."""
+        line = (await self._control.get(f"/v1/invoices/{invoice_id}/lines")).json()["data"][0]
+        marks = {f"lines[0][metadata][{name}]": value for name, value in line["metadata"].items()}
+        form = {"lines[0][amount]": str(line["amount"]), **marks}
+        await self._do(f"invoices/{invoice_id}/add_lines", **form)
+
+    async def bill_by_hand(self, account_id: str) -> str:
+        """An invoice that nobody of ours asked for; returns its id."""
+        form = {"customer": account_id, "collection_method": "send_invoice", "days_until_due": "30"}
+        made: str = (await self._do("invoices", **form))["id"]
+        await self._do("invoiceitems", invoice=made, amount="12345", description="By hand")
+        await self._do(f"invoices/{made}/finalize")
+        return made
+
+    async def pass_time(self, seconds: float) -> None:
+        await self._control.post("/_sandbox/clock", json={"offset_s": seconds})
+
+    async def writes(self) -> list[str]:
+        """The paths of what was written, in order."""
+        journal = (await self._control.get("/_sandbox/journal")).json()
+        return [one["path"] for one in journal if one["path"].startswith("/v1/")]
+
+    async def _do(self, path: str, **form: str) -> Any:
+        answer = await self._control.post(f"/v1/{path}", data=form)
+        assert 200 == answer.status_code, answer.text
+        return answer.json()
 
 
 def _can_bill(control: httpx.AsyncClient) -> Callable[[str, str], Awaitable[bool]]:

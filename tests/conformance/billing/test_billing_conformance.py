@@ -75,7 +75,10 @@ async def drafted(billing: Billing, number: str = "P-DE01-D02", **changes: Any) 
 async def test_the_connector_is_a_billing_with_a_settlement_for_every_write(stage: Any) -> None:
     """Each create says how doubt about it is settled."""
     assert isinstance(stage.billing, Billing)
-    assert {"create_account", "create_schedule", "amend_schedule"} == set(stage.billing.settlements)
+    assert {
+        *("create_account", "create_schedule", "amend_schedule"),
+        *("create_invoice", "discard_invoice", "create_credit_note"),
+    } == set(stage.billing.settlements)
 
 
 async def test_an_account_is_found_before_it_is_created(stage: Any) -> None:

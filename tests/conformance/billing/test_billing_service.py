@@ -4,38 +4,10 @@ import asyncio
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
-import httpx
-import psycopg
-import pytest
+from running_billing import ACCOUNT, CUSTOMER, HERE, Running, reported
 
-from servicekit.app import Service
-from servicekit.auth import Caller
-from servicekit.clock import SystemClock
-from servicekit.database import driver_url
-from servicekit.limits import Limiter
-from servicekit.migrate import migrate
-from servicekit.settings import Secret, ServiceSettings
-from system_apis.billing.app import create_app
-from system_apis.connections import ConnectionSettings
-from system_apis.service import MIGRATIONS, SystemSettings
-
-SCHEMA = "system_billing"
-SCOPES = [f"billing.{resource}.{access}" for resource in ("accounts", "schedules") for access in ("read", "write")]
-HERE = {"connection": "billing-de"}
-CUSTOMER = f"cus_{1:032x}"
-ACCOUNT = {
-    "customer_id": CUSTOMER,
-    "legal_entity_code": "DE01",
-    "currency": "EUR",
-    "name": "Alpenstrom AG",
-    "email": "ap@alpenstrom.example",
-    "country": "DE",
-}
 ITEM = {
     "key": "M1",
     "title": "Design accepted",
@@ -45,38 +17,9 @@ ITEM = {
 }
 
 
-@dataclass
-class Running:
-    """The service with its clients: one with every scope, and what it wrote down."""
-
-    api: httpx.AsyncClient
-    stage: Any
-    service: Service
-    clock: SystemClock
-    database_url: str
-
-    async def rows(self, query: str) -> list[Any]:
-        async with await psycopg.AsyncConnection.connect(driver_url(self.database_url)) as connection:
-            await connection.execute(f'set search_path to "{SCHEMA}"')
-            return await (await connection.execute(query)).fetchall()
-
-    async def made(self, path: str, body: dict[str, Any], key: str, **params: str) -> dict[str, Any]:
-        answer = await self.api.post(path, json=body, params=params, headers={"Idempotency-Key": key})
-        assert 201 == answer.status_code, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
-
-    async def schedule(self, number: str = "P-DE01-D02") -> dict[str, Any]:
-        account = await self.made("/v1/billing-accounts", ACCOUNT, "run-1.account", **HERE)
-        body = new_schedule(account["id"], number)
-        return await self.made("/v1/billing-schedules", body, f"run-1.schedule.{number}", **HERE)
-
-
-class ScopesAreTheToken:
-    """A token's text is its caller's scopes."""
-
-    async def verify(self, token: str) -> Caller:
-        return Caller(subject="svc", client_id="svc", scopes=frozenset(token.split("+")), actor="svc")
+async def schedule_of(here: Running, number: str = "P-DE01-D02") -> dict[str, Any]:
+    body = new_schedule(await here.account(), number)
+    return await here.made("/v1/billing-schedules", body, f"run-1.schedule.{number}", **HERE)
 
 
 def new_schedule(account: str, number: str = "P-DE01-D02", **changes: Any) -> dict[str, Any]:
@@ -92,54 +35,6 @@ def new_schedule(account: str, number: str = "P-DE01-D02", **changes: Any) -> di
         "items": [ITEM],
         **changes,
     }
-
-
-@pytest.fixture
-async def here(stage: Any, database_url: str) -> AsyncIterator[Running]:
-    """The running service, whose connection billing-de is the stage's sandbox."""
-    migrate(database_url, SCHEMA, MIGRATIONS)
-    connection = ConnectionSettings(vendor=stage.vendor, settings=stage.settings)
-    settings = SystemSettings(
-        service=ServiceSettings(
-            name="system-billing",
-            layer="system",
-            port=1,
-            issuer="https://edge.example/oauth",
-            audience="syncline-system",
-            client_id="system-billing",
-            client_secret=Secret("hidden"),
-            database_url=Secret(database_url),
-            schema=SCHEMA,
-            redis_url="redis://localhost:1",
-        ),
-        cursor_key=Secret("a key of at least thirty-two bytes"),
-        connections={"billing-de": connection},
-    )
-    clock = SystemClock()
-    service = create_app(settings, clock=clock, verifier=ScopesAreTheToken(), limiter=Limiter(6000, clock=clock))
-    transport = httpx.ASGITransport(service, raise_app_exceptions=False)
-    headers = {"Authorization": f"Bearer {'+'.join(SCOPES)}"}
-    async with running(service), httpx.AsyncClient(transport=transport, base_url="http://t", headers=headers) as client:
-        yield Running(client, stage, service, clock, database_url)
-
-
-@asynccontextmanager
-async def running(service: Service) -> AsyncIterator[None]:
-    """The service's lifespan, as a server runs it: in a task of its own."""
-    said: asyncio.Queue[str] = asyncio.Queue()
-    told: asyncio.Queue[dict[str, str]] = asyncio.Queue()
-
-    async def send(message: Any) -> None:
-        await said.put(message["type"])
-
-    task = asyncio.create_task(service({"type": "lifespan"}, told.get, send))
-    await told.put({"type": "lifespan.startup"})
-    assert "lifespan.startup.complete" == await said.get()
-    try:
-        yield
-    finally:
-        await told.put({"type": "lifespan.shutdown"})
-        await task
 
 
 async def test_an_account_is_one_under_any_key(here: Running) -> None:
@@ -166,7 +61,7 @@ async def test_an_account_is_one_under_any_key(here: Running) -> None:
 
 async def test_a_schedule_goes_from_draft_to_active_to_cancelled(here: Running) -> None:
     """Each state is put, twice to the same end; ids are ours, and those of others are told as they were given."""
-    schedule = await here.schedule()
+    schedule = await schedule_of(here)
     assert ("draft", f"prj_{2:032x}", f"ctr_{3:032x}", [ITEM["key"]]) == (
         schedule["status"],
         schedule["project_id"],
@@ -187,7 +82,7 @@ async def test_a_schedule_goes_from_draft_to_active_to_cancelled(here: Running) 
 
 async def test_a_key_is_good_for_one_request(here: Running) -> None:
     """Another body under the same key is refused; no key at all is refused, too."""
-    schedule = await here.schedule()
+    schedule = await schedule_of(here)
     other = new_schedule(schedule["billing_account_id"], method="fixed_fee")
     headers = {"Idempotency-Key": "run-1.schedule.P-DE01-D02"}
     answer = await here.api.post("/v1/billing-schedules", json=other, params=HERE, headers=headers)
@@ -201,7 +96,7 @@ async def test_a_key_is_good_for_one_request(here: Running) -> None:
 
 async def test_an_amendment_is_made_once(here: Running) -> None:
     """The same key gives the schedule as it was amended; its item is there once."""
-    schedule = await here.schedule()
+    schedule = await schedule_of(here)
     path = f"/v1/billing-schedules/{schedule['id']}/amendments"
     body = {
         "contract_id": f"ctr_{4:032x}",
@@ -215,7 +110,7 @@ async def test_an_amendment_is_made_once(here: Running) -> None:
 
 async def test_schedules_are_paged_and_found_by_project(here: Running) -> None:
     """Pages have a signed cursor; a project number finds the one schedule, or none."""
-    made = [await here.schedule(f"P-DE01-{n}") for n in range(3)]
+    made = [await schedule_of(here, f"P-DE01-{n}") for n in range(3)]
     first = (await here.api.get("/v1/billing-schedules", params={**HERE, "limit": 2})).json()
     after = {**HERE, "limit": 2, "cursor": first["next"]}
     second = (await here.api.get("/v1/billing-schedules", params=after)).json()
@@ -257,7 +152,7 @@ async def test_a_delivery_makes_the_record_be_read_again(here: Running) -> None:
     arrived: asyncio.Queue[int] = asyncio.Queue()
     async with here.stage.served(reported(here.service, arrived)) as url:
         await here.stage.register_hook(f"{url}/v1/hooks/billing-de")
-        schedule = await here.schedule()
+        schedule = await schedule_of(here)
         await here.api.put(f"/v1/billing-schedules/{schedule['id']}/activation")
         query = f"select fields->>'status', transitions from observed where canonical_id = '{schedule['id']}'"
         while [("active", 0)] != await here.rows(query):
@@ -280,17 +175,3 @@ async def test_a_delivery_must_be_signed_and_fresh(here: Running) -> None:
     assert (401, "invalid_signature") == await deliver("whsec_other", body)
     assert (401, "invalid_signature") == await deliver(secret, body + b" ")
     assert (401, "invalid_signature") == await deliver(secret, body, age_s=301)
-
-
-def reported(service: Service, arrived: asyncio.Queue[int]) -> Any:
-    """The service, which also says the status of each of its answers."""
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        async def say(message: Any) -> None:
-            await send(message)
-            if message["type"] == "http.response.start":
-                await arrived.put(message["status"])
-
-        await service(scope, receive, say)
-
-    return app

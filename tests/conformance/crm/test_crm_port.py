@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from canonical.money import Money, Rate
-from canonical.sales import Address, Cap, PurchaseOrder, Retainer, TaxRegistration
+from canonical.sales import Address, Cap, ExpensePolicy, PurchaseOrder, Retainer, TaxRegistration
 from servicekit.failures import Failure, Kind
 from system_apis.crm.port import Crm
 
@@ -97,8 +97,10 @@ async def test_a_contract_by_milestones_is_whole(stage: Stage) -> None:
     ("key", "field", "expected"),
     [
         ("D03", "purchase_order", PurchaseOrder(required=True, number="PO-FR-7781")),
+        ("D01", "expense_policy", ExpensePolicy(markup_percent="10")),
+        ("D03", "expense_policy", None),
         ("D03", "tax_treatment", "reverse_charge"),
-        ("D06", "cap", Cap(amount=Money(amount="180000.00", currency="USD"))),
+        ("D06", "cap", Cap(amount=Money(amount="9000.00", currency="USD"))),
         (
             "D07",
             "retainer",

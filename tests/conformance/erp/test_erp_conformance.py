@@ -61,7 +61,8 @@ async def failure_of(work: Awaitable[object]) -> Failure:
 def test_the_connector_is_an_erp(stage: Any) -> None:
     """Every method of the port is there, and each create says how doubt about it is settled."""
     assert isinstance(stage.erp, Erp)
-    assert {"create_customer_account", "create_project_shell"} == stage.erp.settlements.keys()
+    creates = {"create_customer_account", "create_project_shell", "create_receivable", "create_journal"}
+    assert creates == stage.erp.settlements.keys()
 
 
 async def test_legal_entities_are_told_whole(stage: Any) -> None:

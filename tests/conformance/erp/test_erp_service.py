@@ -1,38 +1,13 @@
 """The ERP system API from the outside: canonical ids, keys, links and pages, on PostgreSQL and a vendor's sandbox."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-import pytest
+from erp_api import ACCOUNT, HERE, items, posted
 
 from servicekit.app import Service
-from servicekit.auth import Caller
-from servicekit.clock import SystemClock
 from servicekit.contract import document
-from servicekit.limits import Limiter
-from servicekit.migrate import migrate
-from servicekit.settings import Secret, ServiceSettings
-from system_apis.connections import ConnectionSettings
-from system_apis.erp.app import create_app
-from system_apis.service import MIGRATIONS, SystemSettings
 
-SCHEMA = "system_erp"
-READ = ("legal-entities", "dimension-values", "tax-codes", "accounting-periods", "payment-terms")
-WRITTEN = ("customer-accounts", "project-shells")
-SCOPES = [f"erp.{name}.read" for name in (*READ, *WRITTEN)] + [f"erp.{name}.write" for name in WRITTEN]
-HERE = {"connection": "erp-main"}
-ACCOUNT = {
-    "customer_id": f"cus_{1:032x}",
-    "customer_number": "C2001",
-    "legal_entity_code": "DE01",
-    "currency": "EUR",
-    "name": "Alpenstrom AG",
-    "country": "DE",
-    "payment_terms_code": "30 DAYS",
-}
 SHELL = {
     "project_id": f"prj_{1:032x}",
     "contract_id": f"ctr_{1:032x}",
@@ -46,81 +21,9 @@ SHELL = {
 }
 
 
-class ScopesAreTheToken:
-    """A token's text is its caller's scopes."""
-
-    async def verify(self, token: str) -> Caller:
-        return Caller(subject="svc", client_id="svc", scopes=frozenset(token.split("+")), actor="svc")
-
-
-@pytest.fixture
-def service(stage: Any, database_url: str) -> Service:
-    """The service, whose connection erp-main is the stage's sandbox."""
-    migrate(database_url, SCHEMA, MIGRATIONS)
-    settings = SystemSettings(
-        service=ServiceSettings(
-            name="system-erp",
-            layer="system",
-            port=1,
-            issuer="https://edge.example/oauth",
-            audience="syncline-system",
-            client_id="system-erp",
-            client_secret=Secret("hidden"),
-            database_url=Secret(database_url),
-            schema=SCHEMA,
-            redis_url="redis://localhost:1",
-        ),
-        cursor_key=Secret("a key of at least thirty-two bytes"),
-        connections={"erp-main": ConnectionSettings(vendor=stage.vendor, settings=stage.settings)},
-    )
-    return create_app(settings, verifier=ScopesAreTheToken(), limiter=Limiter(6000, clock=SystemClock()))
-
-
-@pytest.fixture
-async def api(service: Service) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(service, raise_app_exceptions=False)
-    headers = {"Authorization": f"Bearer {'+'.join(SCOPES)}"}
-    async with running(service), httpx.AsyncClient(transport=transport, base_url="http://t", headers=headers) as client:
-        yield client
-
-
-@asynccontextmanager
-async def running(service: Service) -> AsyncIterator[None]:
-    """The service's lifespan, as a server runs it: in a task of its own."""
-    said: asyncio.Queue[str] = asyncio.Queue()
-    told: asyncio.Queue[dict[str, str]] = asyncio.Queue()
-
-    async def send(message: Any) -> None:
-        await said.put(message["type"])
-
-    task = asyncio.create_task(service({"type": "lifespan"}, told.get, send))
-    await told.put({"type": "lifespan.startup"})
-    assert await said.get() == "lifespan.startup.complete"
-    try:
-        yield
-    finally:
-        await told.put({"type": "lifespan.shutdown"})
-        await task
-
-
-async def posted(api: httpx.AsyncClient, path: str, body: dict[str, Any], key: str, status: int) -> dict[str, Any]:
-    answer = await api.post(path, json=body, params=HERE, headers={"Idempotency-Key": key})
-    assert status == answer.status_code, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
 async def shell_order(api: httpx.AsyncClient, **changes: Any) -> dict[str, Any]:
     account = await posted(api, "/v1/customer-accounts", ACCOUNT, "run-1:account", 200)
     return SHELL | {"customer_account_id": account["id"]} | changes
-
-
-async def items(api: httpx.AsyncClient, path: str, **params: str) -> list[dict[str, Any]]:
-    answer = await api.get(path, params=HERE | params)
-    assert 200 == answer.status_code, answer.text
-    assert answer.json()["next"] is None
-    found: list[dict[str, Any]] = answer.json()["items"]
-    return found
 
 
 async def test_legal_entities_have_ids_that_stay(api: httpx.AsyncClient) -> None:
@@ -264,4 +167,15 @@ def test_the_contract_names_every_operation(service: Service) -> None:
         "getProjectShell",
         "amendProjectShell",
         "closeProjectShell",
+        "listExchangeRates",
+        "listLedgerEntries",
+        "listAccountBalances",
+        "listReceivables",
+        "createReceivable",
+        "getReceivable",
+        "postReceivable",
+        "discardReceivable",
+        "listJournals",
+        "createJournal",
+        "getJournal",
     } == operations

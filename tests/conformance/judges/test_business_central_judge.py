@@ -5,102 +5,26 @@ concurrency and webhooks; asked over plain httpx, with the demo firm's books in 
 """
 
 import asyncio
-import re
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import date
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import httpx
 import pytest
-import uvicorn
+from business_central_judging import CONTROL, CORRELATED, FIRM, TENANT, TOKEN_FORM, Judge, judged, served
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
 
-from demo.morning import demo_firm
 from demo.seeds import business_central as seeds
-from sandboxkit.app import Context
-from sandboxkit.server import DroppableConnection
-from sandboxkit.store import Store
-from system_apis.erp.business_central.sandbox import create_sandbox_app
-
-TENANT = "0c8f1b2e-58f1-4f6e-9c07-6c1f6b0a7d11"
-CONTROL = {"Sandbox-Control-Key": "control"}
-CONFIG = {
-    "tenant": TENANT,
-    "environment": "production",
-    "client_id": "app",
-    "client_secret": "the-secret",
-    "notification_delay_s": 0.05,
-}
-TOKEN_FORM = {
-    "grant_type": "client_credentials",
-    "client_id": "app",
-    "client_secret": "the-secret",
-    "scope": "https://api.businesscentral.dynamics.com/.default",
-}
-CORRELATED = re.compile(r".*[^ ]  CorrelationId:  [0-9a-f-]{36}\.", re.DOTALL)
-FIRM = demo_firm(date(2026, 11, 23))
-
-
-class Judge:
-    """An OData client that knows nothing of ours."""
-
-    def __init__(self, http: httpx.AsyncClient) -> None:
-        self.http = http
-        self.api = f"/v2.0/{TENANT}/production/api/v2.0"
-        self.cards = f"/v2.0/{TENANT}/production/api/syncline/projects/v1.0"
-
-    async def company(self, name: str) -> str:
-        found = (await self.http.get(f"{self.api}/companies", params={"$filter": f"name eq '{name}'"})).json()["value"]
-        return f"companies({found[0]['id']})"
-
-    async def walk(self, path: str, size: int, **options: str) -> list[list[dict[str, Any]]]:
-        """The pages of a collection: nextLink is followed as it is, without a look inside."""
-        headers = {"Prefer": f"odata.maxpagesize={size}"}
-        answer = await self.http.get(f"{self.api}/{path}", params=options, headers=headers)
-        pages: list[list[dict[str, Any]]] = []
-        while True:
-            assert answer.status_code == 200, answer.text
-            pages.append(answer.json()["value"])
-            link = answer.json().get("@odata.nextLink")
-            if link is None:
-                return pages
-            answer = await self.http.get(link, headers=headers)
 
 
 @pytest.fixture
 async def judge() -> AsyncIterator[Judge]:
-    listening = socket.create_server(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    context = Context(store=Store(":memory:"), control_key="control", base_url=url, config=CONFIG)
-    for kind, rows in seeds.records(FIRM).items():
-        for row in rows:
-            context.store.put(kind, row["id"], row["body"])
-    client = httpx.AsyncClient(base_url=url, timeout=10, verify=False)
-    async with served(create_sandbox_app(context), listening), client as http:
-        token = (await http.post(f"/{TENANT}/oauth2/v2.0/token", data=TOKEN_FORM)).json()["access_token"]
-        http.headers.update({"Authorization": f"Bearer {token}", "Accept": "application/json"})
-        yield Judge(http)
-    context.store.close()
-
-
-@asynccontextmanager
-async def served(app: ASGIApp, listening: socket.socket) -> AsyncIterator[None]:
-    config = uvicorn.Config(app, http=DroppableConnection, lifespan="off", log_level="warning", access_log=False)
-    server = uvicorn.Server(config)
-    with listening:
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
-        try:
-            yield
-        finally:
-            server.should_exit = True
-            await serving
+    async with judged() as found:
+        yield found
 
 
 async def test_tokens_are_given_to_the_app_alone(judge: Judge) -> None:

@@ -17,7 +17,14 @@ from system_apis.psa.port import Psa
 async def test_every_vendor_keeps_the_port(stage: Any) -> None:
     """A connector offers every method of the port and says how doubt about each create is settled."""
     assert isinstance(stage.psa, Psa)
-    creates = {"create_project", "create_task", "create_milestone", "create_resource_request", "create_assignment"}
+    creates = {
+        "create_project",
+        "create_task",
+        "create_milestone",
+        "create_resource_request",
+        "create_assignment",
+        "create_billing_mark",
+    }
     assert creates == set(stage.psa.settlements)
 
 

@@ -8,6 +8,7 @@ import pytest
 from psa_orders import (
     NEW_MILESTONE,
     NEW_TASK,
+    START,
     attempted,
     new_assignment,
     new_project,
@@ -15,6 +16,7 @@ from psa_orders import (
     person,
 )
 
+from canonical.entries import NewBillingMark
 from servicekit.failures import Kind
 from system_apis.psa.port import Psa
 
@@ -106,3 +108,23 @@ async def test_an_assignment_is_made_once_whatever_fails(stage: Any, fault: str)
         assert (again,) == await psa.assignments(project)
         if spared:
             return
+
+
+@pytest.mark.parametrize("fault", ["lose_answer", "drop", "outage", "throttle"])
+async def test_a_billing_mark_is_made_once_whatever_fails(stage: Any, fault: str) -> None:
+    """The same for the mark of what is billed: its items are held by one, and by the one that is found again."""
+    psa = stage.psa
+    project = (await psa.create_project(new_project(), "project-0001")).id
+    await psa.open_project(project)
+    entry = await stage.hands.work(project)
+    await stage.hands.approve(await stage.hands.submit([entry]))
+    new = NewBillingMark(invoice_number="DE01-2026-0042", invoice_date=START, time_entry_ids=(entry,))
+    await stage.fail(fault, method="POST")
+    failure = await attempted(psa.create_billing_mark(project, new, "key-00000001"))
+    assert failure is not None
+    assert (fault in {"lose_answer", "drop"}, True) == (failure.kind is Kind.IN_DOUBT, failure.kind.retryable)
+    again = await psa.create_billing_mark(project, new, "key-00000001")
+    assert again == await psa.created_billing_mark(project, new, "key-00000001")
+    assert "invoiced" == (await psa.time_entry(entry)).billing_state
+    await psa.cancel_billing_mark(again.id)
+    assert "unbilled" == (await psa.time_entry(entry)).billing_state

@@ -57,6 +57,13 @@ def test_the_rows_of_a_layer_stand_together() -> None:
     assert sorted(set(layers)) == sorted(changes)
 
 
+@pytest.mark.parametrize("maker", [*(row.settings for row in SERVICES), settings.portal])
+def test_everybody_lives_by_one_clock(maker: Maker, site: Site) -> None:
+    """A moved clock moves all services together, or tokens and periods would not fit."""
+    told = maker(site, "process-operations")
+    assert str(site.places.clock) == told.get("service", told)["clock_file"]
+
+
 @pytest.mark.parametrize("row", SERVICES, ids=lambda row: row.name)
 def test_every_service_reads_the_shared_settings(row: Component, site: Site) -> None:
     """Name, port and audience follow from the row; the role in the database is the service's own."""
@@ -108,7 +115,7 @@ def test_connectors_read_what_they_are_told(vendor: Vendor, site: Site) -> None:
 @pytest.mark.parametrize(
     ("maker", "name", "wanted"),
     [
-        (settings.process, "process-project-onboarding", ProcessSettings),
+        *((settings.process, f"process-{flow}", ProcessSettings) for flow in settings.FLOWS),
         (settings.operations, "process-operations", OperationsSettings),
     ],
 )
@@ -117,6 +124,20 @@ def test_process_apis_read_what_they_are_told(
 ) -> None:
     """Strictly too."""
     assert isinstance(read(wanted, maker(site, name), {}), wanted)
+
+
+def test_only_revenue_recognition_may_ask_what_people_cost() -> None:
+    """Cost rates are pay: the one scope for them has one holder."""
+    holders = [name for name, _, scopes in settings.CLIENTS if "hr.cost-rates.read" in scopes]
+    assert ["process-revenue-recognition"] == holders
+
+
+def test_operations_wakes_the_runs_of_every_process(site: Site) -> None:
+    """It works in each engine's schema; a process works in its own."""
+    schemas = settings.database(site, "database")["schemas"]
+    engines = ["engine_project_onboarding", "engine_invoice_release", "engine_revenue_recognition"]
+    assert ["process", *engines] == schemas["process_operations"]
+    assert ["process", "engine_invoice_release"] == schemas["process_invoice_release"]
 
 
 def test_the_secret_of_a_client_opens_its_hash(site: Site) -> None:

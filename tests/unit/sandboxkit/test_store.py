@@ -115,3 +115,26 @@ def test_clearing_leaves_nothing(store: Store) -> None:
     store.note("t", "POST", "/", "")
     store.clear()
     assert ({}, 1, []) == (store.kinds(), store.next_number("order"), store.journal())
+
+
+def test_a_view_follows_every_change(store: Store) -> None:
+    """What is put, inserted, amended, deleted or cleared shows at once, in the order of creation."""
+    store.put("Account", "1", {"n": 1})
+    seen = store.view("Account")
+    store.insert("Account", "2", {"n": 2})
+    store.put("Account", "1", {"n": 3})
+    assert [{"n": 3}, {"n": 2}] == list(store.view("Account").values())
+    store.delete("Account", "1")
+    assert {"2": {"n": 2}} == dict(seen)
+    store.clear()
+    assert {} == dict(store.view("Account"))
+
+
+def test_a_revision_tells_whether_a_kind_changed(store: Store) -> None:
+    """It grows with changes of its own kind only; the whole grows with each."""
+    store.put("Account", "1", {})
+    before = store.revision("Account"), store.revision()
+    store.put("Contact", "1", {})
+    assert (before[0], before[1] + 1) == (store.revision("Account"), store.revision())
+    store.delete("Account", "1")
+    assert before[0] + 1 == store.revision("Account")

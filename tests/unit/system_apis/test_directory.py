@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from canonical.delivery import Resource
+from canonical.entries import NewBillingMark
 from canonical.money import Money
 from canonical.references import ExternalId
 from canonical.sales import Opportunity
@@ -186,3 +187,26 @@ async def test_a_stranger_is_refused(crm: Directory) -> None:
 async def test_nothing_to_adopt_is_nothing(crm: Directory) -> None:
     """An empty page asks the database nothing and is empty."""
     assert () == await crm.adopt_all((), "crm-main")
+
+
+async def test_lists_of_ids_are_translated_at_once(system_database: Database, still_clock: SettableClock) -> None:
+    """Each id of a list becomes the native one, in the same order; one stranger among them refuses the whole."""
+    directory = Directory(system_database, frozenset({"time_entry", "expense", "milestone"}), still_clock)
+    for native_id in ("11", "12"):
+        await directory.link("time_entry", f"ten_{native_id:0>32}", "psa-main", native_id)
+    await directory.link("time_entry", f"ten_{13:032}", "psa-other", "13")
+    ours, elsewhere = (f"ten_{12:032}", f"ten_{11:032}"), f"ten_{13:032}"
+    mark = NewBillingMark(invoice_number="DE-1", invoice_date=date(2026, 12, 31), time_entry_ids=ours)
+    native = await directory.to_native(mark, "psa-main")
+    assert (("12", "11"), (), ()) == (native.time_entry_ids, native.expense_ids, native.milestone_ids)
+    stranger = msgspec.structs.replace(mark, time_entry_ids=(*ours, elsewhere))
+    with pytest.raises(Failure) as caught:
+        await directory.to_native(stranger, "psa-main")
+    assert (Kind.INVALID, "unknown_reference") == (caught.value.kind, caught.value.code)
+
+
+async def test_looking_an_id_up_mints_none(psa: Directory) -> None:
+    """A record that nobody has met has no id yet."""
+    assert None is await psa.known("resource", "77", "psa-main")
+    met = await psa.adopt(PERSON, "psa-main")
+    assert met.id == await psa.known("resource", "77", "psa-main")

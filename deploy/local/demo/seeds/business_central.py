@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-from demo.firm import Client, Deal, Entity, Firm, first_of_next_month
+from demo.firm import CHART, Client, Deal, Entity, Firm, LedgerAccount, first_of_next_month, rates
 
 Body = dict[str, Any]
 Row = dict[str, Any]
@@ -44,9 +44,32 @@ def company_settings(firm: Firm) -> dict[str, Body]:
             "time_zone": entity.time_zone,
             "dimensions": {"cost_centre": DIMENSION},
             "tax_kinds": {rule.code: rule.kind for rule in entity.tax_rules},
+            "tax_rates": {rule.code: str(rule.percent) for rule in entity.tax_rules},
+            "accounts": account_roles(),
         }
         for entity in firm.entities
     }
+
+
+def account_roles() -> dict[str, list[str]]:
+    """Which accounts play a role; the first is the one that is written to."""
+    found: dict[str, list[str]] = {}
+    for account in CHART:
+        if account.role is not None:
+            found.setdefault(account.role, []).append(account.number)
+    return found
+
+
+def window_deed(firm: Firm, entity_code: str, from_date: date | None, to_date: date | None) -> Body:
+    """The input of the action `open_posting_window`: a person moves Allow Posting From and To."""
+    bounds = {"from": from_date.isoformat() if from_date else "", "to": to_date.isoformat() if to_date else ""}
+    return {"company": firm.entity(entity_code).name} | bounds
+
+
+def payment_deed(firm: Firm, entity_code: str, invoice: str, amount: str | None, day: date) -> Body:
+    """The input of the action `register_customer_payment`: money came in for an invoice, by its number here."""
+    payment = {"invoice": invoice, "amount": amount, "date": day.isoformat()}
+    return {"company": firm.entity(entity_code).name} | payment
 
 
 def cost_centre_deed(firm: Firm, entity_code: str, code: str, name: str) -> Body:
@@ -72,6 +95,8 @@ def _company(firm: Firm, entity: Entity) -> dict[str, list[Row]]:
         "taxGroups": [_row(entity, f"tax {body['code']}", body) for body in _tax_groups(entity)],
         "paymentTerms": [_row(entity, f"terms {code}", _terms(code, n, due)) for code, n, due in TERMS],
         "currencies": [_row(entity, f"currency {body['code']}", body) for body in _currencies(entity)],
+        "accounts": [_row(entity, f"account {account.number}", _account(account)) for account in CHART],
+        "currencyExchangeRates": [_row(entity, f"rate {key}", body) for key, body in _rates(firm.today, entity)],
         "countriesRegions": [_row(entity, f"country {c}", {"code": c, "displayName": n}) for c, n in COUNTRIES],
         "customers": [_row(entity, f"customer {body['number']}", body) for body in _customers(firm, entity)],
         "projects": [
@@ -108,8 +133,22 @@ def _company_body(entity: Entity) -> Body:
 
 
 def _setup(entity: Entity) -> Body:
-    uses_vat = entity.country != "US"
-    return {"manualNumbers": True, "usesVat": uses_vat, "mandatoryProjectDimensions": [DIMENSION]}
+    """Posting groups and posting set-up, which an administrator keeps and no page of the API shows."""
+    by_role = account_roles()
+    tax_account = by_role["tax_payable"][0]
+    domestic, foreign = by_role["receivable"]
+    return {
+        "manualNumbers": True,
+        "usesVat": entity.country != "US",
+        "mandatoryProjectDimensions": [DIMENSION],
+        "mandatoryAccountDimensions": {a.number: [DIMENSION] for a in CHART if a.needs_cost_centre},
+        "customerPostingGroups": {"DOMESTIC": domestic, "FOREIGN": foreign},
+        "vatPostingSetup": {r.code: {"percent": str(r.percent), "account": tax_account} for r in entity.tax_rules},
+        "vatRoundingType": "Nearest",
+        "bankAccount": "1800",
+        "exchangeGains": "4900",
+        "exchangeLosses": "6900",
+    }
 
 
 def _information(entity: Entity) -> Body:
@@ -124,8 +163,8 @@ def _information(entity: Entity) -> Body:
 
 def _ledger(firm: Firm, entity: Entity) -> Body:
     return {
-        "allowPostingFrom": firm.today.replace(day=1).isoformat(),
-        "allowPostingTo": "0001-01-01",
+        "allowPostingFrom": firm.today.replace(month=1, day=1).isoformat(),
+        "allowPostingTo": firm.today.replace(year=firm.today.year + 1, month=12, day=31).isoformat(),
         "localCurrencyCode": entity.currency,
         "shortcutDimension1Code": DIMENSION,
         "shortcutDimension2Code": "",
@@ -176,6 +215,35 @@ def _currencies(entity: Entity) -> Iterator[Body]:
     for code in entity.currencies:
         if code != entity.currency:
             yield {"code": code, "displayName": CURRENCIES[code], "amountRoundingPrecision": 0.01}
+
+
+def _account(account: LedgerAccount) -> Body:
+    return {
+        "number": account.number,
+        "displayName": account.name,
+        "category": account.category,
+        "subCategory": "",
+        "blocked": False,
+        "accountType": "Posting",
+        "directPosting": account.direct,
+    }
+
+
+def _rates(today: date, entity: Entity) -> Iterator[tuple[str, Body]]:
+    """What one unit is worth in the company's own currency, which has no rates itself."""
+    euros = {(rate.currency, rate.from_date): rate.euros for rate in rates(today)}
+    for (currency, day), value in euros.items():
+        if currency != entity.currency:
+            yield (
+                f"{currency} {day}",
+                {
+                    "currencyCode": currency,
+                    "startingDate": day.isoformat(),
+                    "exchangeRateAmount": 1,
+                    "relationalCurrencyCode": "",
+                    "relationalExchangeRateAmount": float(round(value / euros[entity.currency, day], 6)),
+                },
+            )
 
 
 def _customers(firm: Firm, entity: Entity) -> Iterator[Body]:

@@ -1,4 +1,4 @@
-"""The demo firm as its Kantata account holds it on the morning of the day: people, skills, roles, one old project.
+"""The demo firm as its Kantata account holds it on the morning of the day: people, roles, prices, one old project.
 
 Kinds and fields: system_apis/psa/kantata/sandbox. Ids are deterministic, so that a second seeding changes nothing.
 """
@@ -7,15 +7,25 @@ from datetime import date
 from typing import Any
 
 from demo.firm import Colleague, Deal, Firm, RolePlan
+from demo.work import UNPRICED_ROLE
 
 INTEGRATION_USER_ID = "1"
 LEGAL_ENTITY_FIELD_ID = "1"
 ACCEPTANCE_FIELD_ID = "2"
+ACCEPTOR_FIELD_ID = "3"
 # Kantata was filled by hand before HR's numbers were brought in: these two are known by e-mail and name only.
 WITHOUT_NUMBER = ("W1005", "W1017")
 # Customers that have a group already, besides those of the history: found by name, then linked.
 _KNOWN_CLIENTS = ("C2001", "C2005")
 _MINOR_UNITS = 100  # of euro, dollar and pound
+# What an hour of a role costs, in whole units of the currency: the firm's own prices, and what two clients agreed to.
+_PRICES = {
+    "EUR": {"Consultant": 145, "Engineer": 145, "Manager": 190, "Senior Consultant": 160, "Senior Engineer": 175},
+    "USD": {"Consultant": 150, "Engineer": 240, "Manager": 260, "Senior Consultant": 120, "Senior Engineer": 240},
+    "GBP": {"Consultant": 130, "Engineer": 120, "Manager": 120, "Senior Consultant": 150, "Senior Engineer": 170},
+}
+_AGREED = {"C2005": ("USD", {"Engineer": 225}), "C2009": ("GBP", {"Engineer": 160})}
+_CATEGORIES = ("Accommodation", "Meals", "Travel")
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -46,6 +56,9 @@ class _Account:
         self._users()
         self._skills()
         self._clients()
+        self._prices()
+        for n, name in enumerate(_CATEGORIES, start=1):
+            self._put("expense_categories", str(n), name=name)
         for place, deal in enumerate(self._firm.history):
             self._project(deal, place)
 
@@ -73,11 +86,12 @@ class _Account:
             "custom_fields", LEGAL_ENTITY_FIELD_ID, name="Legal entity", subject_type="Workspace", value_type="string"
         )
         self._put("custom_fields", ACCEPTANCE_FIELD_ID, name="Accepted on", subject_type="Story", value_type="date")
+        self._put("custom_fields", ACCEPTOR_FIELD_ID, name="Accepted by", subject_type="Story", value_type="string")
 
     def _roles(self) -> None:
         deals = (*self._firm.history, *self._firm.deals)
         names = {colleague.job_profile for colleague in self._firm.colleagues}
-        names |= {role.role for deal in deals for role in deal.roles}
+        names |= {role.role for deal in deals for role in deal.roles} | {UNPRICED_ROLE}
         self._role_ids = {name: self._put("roles", str(500 + n), name=name) for n, name in enumerate(sorted(names))}
 
     def _users(self) -> None:
@@ -108,6 +122,10 @@ class _Account:
                 self._refer("User", user_id, "hr", "Worker", colleague.number)
 
     def _manager_id(self, colleague: Colleague) -> str | None:
+        """The heads of the offices, who have no manager, approve each other's time."""
+        heads = [person for person in self._people if person.manager_number is None]
+        if colleague in heads:
+            return _user_id(heads[heads.index(colleague) - 1])
         found = (person for person in self._people if person.number == colleague.manager_number)
         return next((_user_id(person) for person in found), None)
 
@@ -134,6 +152,35 @@ class _Account:
             for number in numbers
         }
 
+    def _prices(self) -> None:
+        """A set of rate cards for every project, and one for each client who agreed to other prices."""
+        standard = self._put("rate_card_sets", "1", title="Northwind standard", account_default=True)
+        self._card_ids: dict[str, str] = {}
+        for currency, prices in _PRICES.items():
+            self._card(standard, currency, prices)
+        for client, (currency, agreed) in _AGREED.items():
+            title, group = self._firm.client(client).name, self._group_ids[client]
+            own = self._put("rate_card_sets", group, title=title, account_default=False, workspace_group_ids=[group])
+            self._card_ids[client] = self._card(own, currency, _PRICES[currency] | agreed)
+
+    def _card(self, card_set: str, currency: str, prices: dict[str, int]) -> str:
+        """One version of it, in effect since the year before."""
+        key = str(100 + len(self.rows.get("rate_cards", ())))
+        first = date(self._firm.today.year - 1, 1, 1).isoformat()
+        self._put("rate_cards", key, rate_card_set_id=card_set, currency=currency)
+        if card_set not in {row["id"] for row in self.rows.get("rate_card_set_versions", ())}:
+            self._put("rate_card_set_versions", card_set, rate_card_set_id=card_set, effective_date=first, active=True)
+        self._put("rate_card_versions", key, rate_card_id=key, rate_card_set_version_id=card_set, default_rate=None)
+        for n, (role, price) in enumerate(sorted(prices.items())):
+            self._put(
+                "rate_card_roles",
+                f"{key}{n}",
+                rate_card_version_id=key,
+                role_id=self._role_ids[role],
+                rate=price * _MINOR_UNITS,
+            )
+        return key
+
     def _project(self, deal: Deal, place: int) -> None:
         """A running project that people set up: only its title, its contract number and its client say what it is."""
         workspace_id = self._put(
@@ -144,6 +191,7 @@ class _Account:
             stage="project",
             archived=False,
             currency=deal.currency,
+            rate_card_id=self._card_ids.get(deal.client),
             budgeted=True,
             price_in_cents=int(deal.amount * _MINOR_UNITS),
             start_date=deal.start_date.isoformat(),
@@ -207,6 +255,11 @@ class _Account:
             start_date=deal.start_date.isoformat(),
             due_date=deal.end_date.isoformat(),
         )
+
+
+def user_ids(firm: Firm) -> tuple[str, ...]:
+    """The users who are people."""
+    return tuple(_user_id(colleague) for colleague in firm.colleagues if colleague.in_psa)
 
 
 def _user_id(colleague: Colleague) -> str:

@@ -220,6 +220,7 @@ class _Telling:
             "Payment_Terms__c": deal.payment_terms,
             "PO_Number__c": deal.purchase_order,
             "PO_Required__c": deal.purchase_order is not None,
+            "Expense_Markup__c": None if deal.expense_markup is None else float(deal.expense_markup),
             "Planned_Margin__c": float(deal.margin_percent),
             "Non_Standard_Terms__c": False,
             "Amends_Contract__c": None if deal.amends is None else self._id("Contract", deal.amends),

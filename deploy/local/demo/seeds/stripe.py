@@ -11,7 +11,11 @@ from typing import Any
 from demo.firm import Client, Deal, Firm, RolePlan
 
 # What a person ticks for the webhook endpoint in the dashboard.
-HOOK_EVENTS = ("customer.updated", "customer.deleted", "product.updated", "price.created", "price.updated")
+HOOK_EVENTS = (
+    *("customer.updated", "customer.deleted", "product.updated", "price.created", "price.updated"),
+    *("invoice.finalized", "invoice.paid", "invoice.voided", "invoice.marked_uncollectible", "invoice_payment.paid"),
+    *("credit_note.created", "credit_note.voided"),
+)
 _CENTS = 100  # of euro, dollar and pound
 
 Record = dict[str, Any]

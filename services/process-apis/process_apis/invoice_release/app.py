@@ -52,15 +52,9 @@ API = ApiInfo(
 )
 
 
-def create_app(
-    settings: ProcessSettings,
-    *,
-    clock: Clock | None = None,
-    verifier: TokenVerifier | None = None,
-    limiter: RateLimiter | None = None,
-) -> Service:
-    """The service; `clock`, `verifier` and `limiter` stand in for the real ones in tests."""
-    process = Process(
+def declared() -> Process:
+    """The process, before it is given settings."""
+    return Process(
         name=PROCESS,
         api=API,
         routes=[ReleaseRoutes, BatchRoutes, InvoicingRoutes],
@@ -83,7 +77,17 @@ def create_app(
         events={PROCESS: _handlers},
         roles=_roles,
     )
-    return create_process_api(process, settings, clock=clock, verifier=verifier, limiter=limiter)
+
+
+def create_app(
+    settings: ProcessSettings,
+    *,
+    clock: Clock | None = None,
+    verifier: TokenVerifier | None = None,
+    limiter: RateLimiter | None = None,
+) -> Service:
+    """The service; `clock`, `verifier` and `limiter` stand in for the real ones in tests."""
+    return create_process_api(declared(), settings, clock=clock, verifier=verifier, limiter=limiter)
 
 
 def _runs(database: Database, clock: Clock) -> Runs[RunRecord]:

@@ -11,11 +11,12 @@ from canonical.money import Money, total
 from canonical.rounding import line_amount, with_percent
 from canonical.sales import Contract, ContractLine, ContractMilestone, Retainer
 from process_apis.invoice_release.facts import Item, Matter
-from process_apis.invoice_release.periods import periods_begun
+from process_apis.invoice_release.periods import periods_begun, today_of
 from process_apis.invoice_release.pricing import Priced, price
 from servicekit.failures import FieldError
 
 BY_THE_HOUR = frozenset({"time_and_materials", "capped_time_and_materials"})
+_BY_RESULT = frozenset({"milestone", "fixed_fee"})
 UNBILLED, LIABILITY = "unbilled_receivable", "contract_liability"
 
 Found = Item | FieldError
@@ -34,10 +35,11 @@ def _time(matter: Matter, tolerance_percent: Decimal) -> Iterator[Found]:
     for entry in matter.work.entries:
         if entry.kind != "billable" or entry.status != "approved" or entry.work_date >= matter.cut_off:
             continue
-        priced = price(entry, contract, cards, tolerance_percent)
+        by_price = bool(methods & BY_THE_HOUR) or "prepaid_retainer" in methods
+        priced = price(entry, contract, cards, tolerance_percent if by_price else None)
         if isinstance(priced, Priced):
             yield _time_item(entry, priced, methods, contract.currency)
-        elif methods & BY_THE_HOUR or "prepaid_retainer" in methods:
+        elif by_price:
             yield priced  # a fixed fee needs no price for its hours
 
 
@@ -67,13 +69,18 @@ def _time_item(entry: TimeEntry, priced: Priced, methods: set[str], currency: st
     )
 
 
-def _expenses(matter: Matter) -> Iterator[Item]:
-    """Billable expenses at cost, with the contract's mark-up on the net amount."""
+def _expenses(matter: Matter) -> Iterator[Found]:
+    """Billable expenses at cost, with the contract's mark-up on the net amount. Nothing is converted."""
     policy, currency = matter.agreement.contract.expense_policy, matter.agreement.contract.currency
     percent = Decimal(0) if policy is None else Decimal(policy.markup_percent)
     for expense in matter.work.expenses:
-        if expense.billable and expense.status == "approved" and expense.spend_date < matter.cut_off:
-            yield _expense_item(expense, with_percent(Money.of(expense.amount.value, currency), percent))
+        if not expense.billable or expense.status != "approved" or expense.spend_date >= matter.cut_off:
+            continue
+        if expense.amount.currency == currency:
+            yield _expense_item(expense, with_percent(expense.amount, percent))
+        else:
+            message = f"the expense is in {expense.amount.currency}, the contract in {currency}"
+            yield FieldError(pointer=f"/expenses/{expense.id}", code="currency_not_allowed", message=message)
 
 
 def _expense_item(expense: Expense, amount: Money) -> Item:
@@ -96,15 +103,19 @@ def _expense_item(expense: Expense, amount: Money) -> Item:
 
 
 def _by_line(matter: Matter) -> Iterator[Found]:
-    """What is billed by amount: milestones by acceptance, fixed fees by date, retainers by period."""
+    """What is billed by amount: milestones by acceptance, fixed fees by date, retainers by period.
+
+    Milestones are the contract's: what several lines share is billed once, as the first of them says.
+    """
     contract = matter.agreement.contract
+    by_result = next((line.method for line in contract.lines if line.method in _BY_RESULT), None)
+    if by_result == "milestone":
+        yield from _milestones(matter)
+    elif by_result == "fixed_fee":
+        for milestone in contract.milestones:
+            yield _dated(contract, milestone, matter.cut_off)
     for line in contract.lines:
-        if line.method == "milestone":
-            yield from _milestones(matter)
-        elif line.method == "fixed_fee":
-            for milestone in contract.milestones:
-                yield _dated(contract, milestone, matter.cut_off)
-        elif line.method in {"prepaid_retainer", "fixed_availability"} and contract.retainer is not None:
+        if line.method in {"prepaid_retainer", "fixed_availability"} and contract.retainer is not None:
             yield from _retainer(contract, line, contract.retainer, matter.cut_off)
 
 
@@ -119,20 +130,21 @@ def _milestones(matter: Matter) -> Iterator[Found]:
             message = f"{agreed.title}: the PSA says {seen.amount.amount}, the contract {agreed.amount.amount}"
             yield FieldError(pointer=f"/milestones/{seen.id}", code="milestone_amount_differs", message=message)
             continue
-        yield _milestone_item(agreed, seen, matter.cut_off)
+        yield _milestone_item(agreed, seen, matter)
 
 
-def _milestone_item(agreed: ContractMilestone, seen: Milestone, cut_off: date) -> Item:
+def _milestone_item(agreed: ContractMilestone, seen: Milestone, matter: Matter) -> Item:
+    """The entity's own day decides whether it was reached before the cut-off."""
     reached_at = seen.accepted_at if agreed.bill_on == "acceptance" else seen.completed_at
     reached = seen.accepted if agreed.bill_on == "acceptance" else seen.completed
-    day = agreed.due_date if reached_at is None else reached_at.date()
+    day = agreed.due_date if reached_at is None else today_of(matter.books.entity, reached_at)
     return _amount_item(
         seen.id,
         "milestone",
         agreed.title,
         agreed.amount,
         day,
-        due=reached and (reached_at is None or day < cut_off),
+        due=reached and seen.billing_state == "unbilled" and (reached_at is None or day < matter.cut_off),
         approved_by=seen.accepted_by,
     )
 

@@ -60,6 +60,7 @@ class CreditCase(msgspec.Struct, frozen=True, kw_only=True):
     customer_account_id: str
     cost_centre_code: str
     mark_id: str | None
+    earlier: tuple[Draft, ...] = ()
 
     @property
     def whole(self) -> bool:
@@ -90,7 +91,8 @@ class CreditSteps:
         agreement = await self._read.read_agreement(original.contract_id)
         receivable = await self._systems.erp.receivable(original.receivable_id or "")
         day = today_of(entity, tools.clock.now())
-        credited = await self._credited(original)
+        earlier = await self._earlier(original)
+        credited = _taken(earlier)
         return CreditCase(
             original=msgspec.structs.replace(original, steps=()),
             asked=asked,
@@ -98,6 +100,7 @@ class CreditSteps:
             customer_account_id=receivable.customer_account_id or "",
             cost_centre_code=agreement.contract.cost_centre_code,
             mark_id=await self._releases.mark_of(original.id),
+            earlier=earlier,
         )
 
     async def keep_draft(self, tools: Tools, run_id: str, case: CreditCase) -> None:
@@ -225,10 +228,11 @@ class CreditSteps:
             if case.whole:
                 await self._releases.change(session, case.original.run_id, document_state="credited")
             by = f"credit {credit_id}"
-            for back in taken_back(case.original.draft or case.draft, case.draft):
+            freed = Decimal(0)
+            for back in taken_back(case.original.draft or case.draft, case.draft, case.earlier):
                 await self._take_back(session, case, back, by, now)
-            net = {"contract_id": case.original.contract_id, "amount": case.draft.net.value}
-            await session.execute(_LIMITS, net)
+                freed += back.amount.value
+            await session.execute(_LIMITS, {"contract_id": case.original.contract_id, "amount": freed})
 
     async def finish(self, tools: Tools, run_id: str) -> None:
         async with tools.database.begin() as session:
@@ -257,16 +261,11 @@ class CreditSteps:
             }
             await session.execute(_HOLD, held)
 
-    async def _credited(self, original: Release) -> dict[str, Decimal]:
-        """What posted credits took of each line before."""
-        taken: dict[str, Decimal] = {}
-        for credit_id in await self._releases.credits_of(original.id):
-            credit = await self._releases.one(credit_id)
-            if credit.state != "credited" or credit.draft is None:
-                continue
-            for line in credit.draft.lines:
-                taken[line.key] = taken.get(line.key, Decimal(0)) + line.amount.value
-        return taken
+    async def _earlier(self, original: Release) -> tuple[Draft, ...]:
+        """The posted credits that came before, oldest first."""
+        made = [await self._releases.one(one) for one in await self._releases.credits_of(original.id)]
+        posted = sorted((one for one in made if one.state == "credited"), key=lambda one: (one.started_at, one.id))
+        return tuple(one.draft for one in posted if one.draft is not None)
 
     async def _posting_day(self, bound: Bound, entity: str, wanted: date) -> date:
         periods = await self._systems.erp.accounting_periods(bound.connections["erp"], entity)
@@ -274,6 +273,15 @@ class CreditSteps:
 
 
 ANSWER_WITHIN = timedelta(hours=40)
+
+
+def _taken(earlier: tuple[Draft, ...]) -> dict[str, Decimal]:
+    """What earlier credits took of each line."""
+    taken: dict[str, Decimal] = {}
+    for draft in earlier:
+        for line in draft.lines:
+            taken[line.key] = taken.get(line.key, Decimal(0)) + line.amount.value
+    return taken
 
 
 def _posting(run_id: str, case: CreditCase, posted: Receivable, entries: tuple[LedgerEntry, ...]) -> Posting:

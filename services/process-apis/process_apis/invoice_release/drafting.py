@@ -32,7 +32,7 @@ def draft_of(matter: Matter, shared: Shared, named: Named, rules: InvoicingRules
     net = total([line.amount for line in lines], contract.currency)
     percent = Decimal(_tax_percent(matter))
     tax = tax_of([line.amount for line in lines], percent, contract.currency, rules.tax_rounding)
-    taxed = _taxed(lines, tax)
+    taxed = _taxed(lines, tax, percent, rules)
     document_date = matter.document_date or matter.today
     begins = min((line.supply_from for line in lines), default=document_date)
     return Draft(
@@ -73,7 +73,8 @@ def objections(matter: Matter, rules: InvoicingRules) -> Iterable[FieldError]:
         message = f"{contract.legal_entity_code} has no tax code with a rate for {contract.tax_treatment}"
         yield _finding("invoice_tax_unresolved", "/tax_treatment", message)
     if books.rate is None and contract.currency != books.entity.base_currency:
-        message = f"no rate from {contract.currency} to {books.entity.base_currency} holds on {matter.today}"
+        day = matter.document_date or matter.today
+        message = f"no rate from {contract.currency} to {books.entity.base_currency} holds on {day}"
         yield _finding("exchange_rate_missing", "/currency", message)
     order = contract.purchase_order
     if order is not None and order.required and not order.number:
@@ -109,7 +110,25 @@ def _lines(matter: Matter, billed: tuple[Share, ...], rules: InvoicingRules) -> 
     grouped = _grouped(billed, by_week=True)
     if len(grouped) > rules.most_lines:
         grouped = _grouped(billed, by_week=False)
-    return [_line(matter, place, shares) for place, shares in enumerate(grouped.values(), 1)]
+    pieces = [piece for shares in grouped.values() for piece in _within_claims(shares)]
+    return [_line(matter, place, shares) for place, shares in enumerate(pieces, 1)]
+
+
+def _within_claims(shares: list[Share]) -> list[list[Share]]:
+    """A line that rounding makes dearer than its shares gives some of them lines of their own.
+
+    What is claimed is what limits hold back (B23): an invoice never exceeds it.
+    """
+    alone: list[list[Share]] = []
+    while len(shares) > 1 and _together(shares) > sum(share.amount.value for share in shares):
+        *shares, last = shares
+        alone.insert(0, [last])
+    return [shares, *alone]
+
+
+def _together(shares: list[Share]) -> Decimal:
+    quantity = sum((share.quantity for share in shares), Decimal(0))
+    return line_amount(quantity, shares[0].item.unit_price, shares[0].amount.currency).value
 
 
 def _grouped(billed: tuple[Share, ...], *, by_week: bool) -> dict[str, list[Share]]:
@@ -180,8 +199,11 @@ def _source(share: Share) -> LineSource:
     )
 
 
-def _taxed(lines: list[DraftLine], tax: Money) -> tuple[DraftLine, ...]:
-    """Each line's part of the tax; what rounding leaves over stands on the largest (B33)."""
+def _taxed(lines: list[DraftLine], tax: Money, percent: Decimal, rules: InvoicingRules) -> tuple[DraftLine, ...]:
+    """Each line's own tax, or its part of the document's: what rounding leaves over stands on the largest (B33)."""
+    if rules.tax_rounding == "line":
+        own = [tax_of([line.amount], percent, tax.currency, "line") for line in lines]
+        return tuple(msgspec.structs.replace(line, tax=part) for line, part in zip(lines, own, strict=True))
     if not lines or sum(line.amount.value for line in lines) == 0:
         return tuple(lines)
     parts = allocate(tax, {line.key: line.amount.value for line in lines})

@@ -123,9 +123,12 @@ class Drafts:
         )
 
     def _items(self, matter: Matter) -> tuple[Item, ...]:
-        """Raises INVALID with every finding."""
-        items, found = collect(matter, self._rules.rate_drift_tolerance_percent)
-        refuse([*objections(matter, self._rules), *found])
+        """Raises INVALID with every finding; what is mended then is read, not remembered."""
+        items, collected = collect(matter, self._rules.rate_drift_tolerance_percent)
+        found = [*objections(matter, self._rules), *collected]
+        if found:
+            self._read.forget()
+        refuse(found)
         return items
 
     async def _claimed(

@@ -35,7 +35,7 @@ def _unapproved(matter: Matter) -> Iterator[Notice]:
     contract, cards = matter.agreement.contract, matter.work.rate_cards
     worth = Decimal(0)
     for entry in entries:
-        priced = price(entry, contract, cards, Decimal(100))
+        priced = price(entry, contract, cards, None)
         worth += Decimal(entry.billable_hours) * (priced.rate.value if isinstance(priced, Priced) else 0)
     errors = tuple(
         FieldError(

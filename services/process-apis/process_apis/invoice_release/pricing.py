@@ -1,7 +1,8 @@
 """What an hour costs the client: the price that the PSA froze, held against the agreed one (domain rule B4).
 
-Precedence of the agreed rate, by work date, the first that is found: the contract's rate for the role, then the rate
-cards that apply to the project, the narrowest scope first. Zero is a rate only where somebody set zero.
+Precedence of the agreed rate, by work date, the first that is found: the contract's rate for the role (of several plans
+of a role the one whose days hold the work), then the rate cards that apply to the project, the narrowest scope first.
+Zero is a rate only where somebody set zero.
 """
 
 from collections.abc import Sequence
@@ -25,9 +26,12 @@ class Priced(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def price(
-    entry: TimeEntry, contract: Contract, cards: Sequence[RateCard], tolerance_percent: Decimal
+    entry: TimeEntry, contract: Contract, cards: Sequence[RateCard], tolerance_percent: Decimal | None
 ) -> Priced | FieldError:
-    """The entry's price, or what people must see to: `missing_rate`, or `rate_drift` beyond the tolerance."""
+    """The entry's price, or what people must see to: `missing_rate`, or `rate_drift` beyond the tolerance.
+
+    Without a tolerance the frozen price is not held against the agreed one: it is valued, not billed.
+    """
     agreed = agreed_rate(entry, contract, cards)
     frozen = entry.bill_rate
     if frozen is None:
@@ -35,15 +39,17 @@ def price(
     if frozen.currency != contract.currency:
         detail = f"the PSA priced it in {frozen.currency}, the contract is in {contract.currency}"
         return _drift(entry, detail)
-    if agreed is not None and _beyond(frozen, agreed.rate, tolerance_percent):
+    if agreed is not None and tolerance_percent is not None and _beyond(frozen, agreed.rate, tolerance_percent):
         return _drift(entry, f"the PSA says {frozen.amount}, {agreed.rule} says {agreed.rate.amount} {frozen.currency}")
     return Priced(rate=frozen, rule="psa")
 
 
 def agreed_rate(entry: TimeEntry, contract: Contract, cards: Sequence[RateCard]) -> Priced | None:
     """By the precedence, or none."""
-    for role in contract.roles:
-        if role.role == entry.role and role.bill_rate is not None:
+    planned = [role for role in contract.roles if role.role == entry.role and role.bill_rate is not None]
+    holding = [role for role in planned if role.start_date <= entry.work_date < role.end_date]
+    for role in (*holding, *planned):
+        if role.bill_rate is not None:
             return Priced(rate=role.bill_rate, rule="contract")
     for scope in dict.fromkeys(card.scope for card in cards):
         of_scope = [card for card in cards if card.scope == scope and card.currency == contract.currency]

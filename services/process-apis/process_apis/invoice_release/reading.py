@@ -139,6 +139,10 @@ class Readings:
         found = await erp.exchange_rate(connection, entity.code, currency, day, purpose)
         return None if found is None else found.rate
 
+    def forget(self) -> None:
+        """Read reference data anew: something in it is missing, and will be mended."""
+        self._kept.clear()
+
     async def entries(self, bound: Bound, entity: str, receivable: Receivable) -> tuple[LedgerEntry, ...]:
         """What the document made in the ledger. UNAVAILABLE while it shows nothing: some ledgers account later."""
         number = receivable.document_number or ""

@@ -53,10 +53,10 @@ class Recording:
             customer = agreement.customer
             await self._set(session, customer_id=customer.id, customer_name=customer.name)
 
-    async def ended(self, state: str, *, keep_claims: bool, contract_id: str) -> None:
+    async def ended(self, state: str, contract_id: str) -> None:
         """A release that wrote nothing to any platform. In modes that only look, nothing stays claimed."""
         async with self._run.tools.database.begin() as session:
-            if not keep_claims:
+            if state != "nothing_to_bill":
                 await self._claims.let_go(session, self._run.launch.id, contract_id)
             await self._run.tools.runs.change(session, self._run.launch.run_id, RunChange(state=state))
 

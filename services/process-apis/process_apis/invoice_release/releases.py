@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from canonical.money import Money
-from canonical.releases import Draft, Release
+from canonical.releases import Draft, Release, VoidedNumber
 from canonical.work import StepRecord
 from servicekit.clock import Clock
 from servicekit.database import Database
@@ -146,6 +146,13 @@ class Releases:
             statement = text("select billing_mark_id from release where id = :id")
             mark_id: str | None = (await session.execute(statement, {"id": release_id})).scalar_one()
         return mark_id
+
+    async def voided(self, legal_entity_code: str) -> tuple[VoidedNumber, ...]:
+        """The numbers of an entity that were given and taken back: every gap has its reason."""
+        statement = text("select * from voided_number where legal_entity_code = :entity order by voided_at, number")
+        async with self._database.begin() as session:
+            rows = (await session.execute(statement, {"entity": legal_entity_code})).mappings().all()
+        return tuple(VoidedNumber(**row) for row in rows)
 
     async def credits_of(self, release_id: str) -> tuple[str, ...]:
         async with self._database.begin() as session:

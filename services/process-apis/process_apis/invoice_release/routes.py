@@ -24,6 +24,7 @@ from canonical.releases import (
     Release,
     ReleaseState,
     ReleaseStatistics,
+    VoidedNumber,
     WriteDownRequest,
 )
 from canonical.work import ApprovalDecision, DiscardRequest, ExceptionDecision, RetryRequest
@@ -312,6 +313,15 @@ class InvoicingRoutes(Controller):
     async def of_invoice(self, invoice_id: FromPath[InvoiceId], releases: NamedDependency[Releases]) -> Release:
         """The release that issued an invoice."""
         return await releases.of_invoice(invoice_id)
+
+    @get("/voided-numbers", operation_id="listVoidedNumbers", guards=[READ])
+    async def voided(
+        self,
+        releases: NamedDependency[Releases],
+        legal_entity_code: Annotated[LegalEntityCode, QueryParameter()],
+    ) -> Page[VoidedNumber]:
+        """The register of numbers that were given and voided, with the reason of each."""
+        return Page(items=await releases.voided(legal_entity_code))
 
     @delete(
         "/holds/{item_id:str}",

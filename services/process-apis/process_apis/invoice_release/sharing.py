@@ -100,7 +100,7 @@ class _Sharing:
 
     def _bill(self, item: Item, standing: Standing, quantity: Decimal, amount: Money) -> None:
         """What is prepaid covers hours first; then people's write-down; then what the limits leave is billed."""
-        if item.coverable and self._hours > 0:
+        if item.coverable and min(self._hours, quantity) > 0:
             quantity, amount = self._cover(item, quantity, amount)
         down = Money.of(min(standing.write_down, amount.value), amount.currency)
         if down.value > 0:
@@ -112,7 +112,9 @@ class _Sharing:
 
     def _cover(self, item: Item, quantity: Decimal, amount: Money) -> tuple[Decimal, Money]:
         covered = min(quantity, self._hours)
-        worth = amount if covered == quantity else line_amount(covered, item.unit_price, amount.currency)
+        worth = line_amount(covered, item.unit_price, amount.currency)
+        if covered == quantity or worth.value > amount.value:
+            worth = amount
         self._hours -= covered
         self.shares.append(Share(item=item, disposition="covered", quantity=covered, amount=worth))
         return quantity - covered, amount - worth
@@ -144,9 +146,11 @@ class _Sharing:
 def _left_of(item: Item, standing: Standing) -> tuple[Decimal, Money] | None:
     """What no other claim holds of the item, or none."""
     amount = item.amount.value - standing.claimed_amount
-    if amount <= 0:
+    quantity = max(item.quantity - standing.claimed_quantity, Decimal(0))
+    uses_hours = item.coverable and item.amount.value == 0 and quantity > 0  # of no value, and yet prepaid hours
+    if amount <= 0 and not uses_hours:
         return None
-    return max(item.quantity - standing.claimed_quantity, Decimal(0)), Money.of(amount, item.amount.currency)
+    return quantity, Money.of(max(amount, Decimal(0)), item.amount.currency)
 
 
 def _what_fits(item: Item, quantity: Decimal, amount: Money, room: Decimal, *, whole: bool) -> tuple[Decimal, Money]:

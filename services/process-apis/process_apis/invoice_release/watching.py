@@ -24,11 +24,12 @@ from servicekit.clock import Clock
 from servicekit.database import Database
 from servicekit.failures import Failure
 
-_NOTE = text("insert into work_to_see (project_id, at) values (:project_id, :now) on conflict do nothing")
-_TAKE = text(
-    "delete from work_to_see where project_id in (select project_id from work_to_see order by at limit 5"
-    " for update skip locked) returning project_id"
+_NOTE = text(
+    "insert into work_to_see (project_id, at) values (:project_id, :now)"
+    " on conflict (project_id) do update set at = greatest(excluded.at, work_to_see.at)"
 )
+_NOTED = text("select project_id, at from work_to_see order by at limit 5")
+_SEEN = text("delete from work_to_see where project_id = :project_id and at <= :at")
 _WITHDRAWN = text(
     "update billable set withdrawn = true, updated_at = :now where item_id = :item_id and claimed_amount = 0"
 )
@@ -97,17 +98,21 @@ class Watching:
                 await asyncio.sleep(every_s)
 
     async def look(self) -> int:
-        """See the work of a few projects that were noted; returns how many. What fails is noted again."""
+        """See the work of a few projects that were noted; returns how many. What may heal is looked at again."""
         async with self._database.begin() as session:
-            noted = list((await session.execute(_TAKE)).scalars())
-        for project_id in noted:
+            noted = (await session.execute(_NOTED)).all()
+        seen = 0
+        for row in noted:
             try:
-                await self._see(project_id)
+                await self._see(row.project_id)
             except Failure as failure:
+                structlog.get_logger(__name__).warning("work_not_seen", project=row.project_id, code=failure.code)
                 if failure.kind.retryable:
-                    await self._note(project_id)
-                structlog.get_logger(__name__).warning("work_not_seen", project=project_id, code=failure.code)
-        return len(noted)
+                    continue
+            async with self._database.begin() as session:
+                await session.execute(_SEEN, {"project_id": row.project_id, "at": row.at})
+            seen += 1
+        return seen
 
     async def _see(self, project_id: str) -> None:
         """Keep what the project has to bill, priced, without claiming any of it."""

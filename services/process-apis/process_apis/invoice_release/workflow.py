@@ -118,9 +118,8 @@ class _Release:
         run, recording = self._run, self._recording
         if bound.mode != "automatic":
             await run.note("planned", recording.planned, msgspec.Raw(msgspec.json.encode(drafted)))
-        looked = {"read": "validated", "shadow": "shadowed"}.get(bound.mode)
-        state = looked or "nothing_to_bill"
-        await run.note("ended", recording.ended, state, looked is None, agreement.contract.id)
+        state = {"read": "validated", "shadow": "shadowed"}.get(bound.mode, "nothing_to_bill")
+        await run.note("ended", recording.ended, state, agreement.contract.id)
 
     async def _documents(self, bound: Bound, drafted: Drafted) -> tuple[Invoice, Receivable, Dates]:
         """Both drafts, proven to be the same and postable, before the legal act."""

@@ -136,10 +136,11 @@ def balance_in_base(postings: Iterable[Posting], role: str) -> Decimal:
 
 
 def _rate(entered: Mapping[str, Money], accounted: Mapping[str, Money]) -> str:
-    """From the largest amount, which rounding distorts least."""
-    role = max(entered, key=lambda one: abs(entered[one].value))
-    if role not in accounted or entered[role].value == 0:
+    """From the largest amount that both tell of, which rounding distorts least."""
+    known = [role for role in entered if role in accounted and entered[role].value != 0]
+    if not known:
         return "1"
+    role = max(known, key=lambda one: abs(entered[one].value))
     return f"{(accounted[role].value / entered[role].value).quantize(Decimal('0.000001')).normalize():f}"
 
 

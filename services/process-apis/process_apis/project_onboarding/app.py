@@ -34,15 +34,9 @@ API = ApiInfo(
 )
 
 
-def create_app(
-    settings: ProcessSettings,
-    *,
-    clock: Clock | None = None,
-    verifier: TokenVerifier | None = None,
-    limiter: RateLimiter | None = None,
-) -> Service:
-    """The service; `clock`, `verifier` and `limiter` stand in for the real ones in tests."""
-    process = Process(
+def declared() -> Process:
+    """The process, before it is given settings."""
+    return Process(
         name=PROCESS,
         api=API,
         routes=[OnboardingRoutes, StatisticsRoutes],
@@ -53,7 +47,17 @@ def create_app(
             "people-matching": lambda state: {"syncline.employee-created.v1": state["matching"].on_employee_created},
         },
     )
-    return create_process_api(process, settings, clock=clock, verifier=verifier, limiter=limiter)
+
+
+def create_app(
+    settings: ProcessSettings,
+    *,
+    clock: Clock | None = None,
+    verifier: TokenVerifier | None = None,
+    limiter: RateLimiter | None = None,
+) -> Service:
+    """The service; `clock`, `verifier` and `limiter` stand in for the real ones in tests."""
+    return create_process_api(declared(), settings, clock=clock, verifier=verifier, limiter=limiter)
 
 
 def _viewing(state: State) -> Viewing:

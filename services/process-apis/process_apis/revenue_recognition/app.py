@@ -35,15 +35,9 @@ API = ApiInfo(
 )
 
 
-def create_app(
-    settings: ProcessSettings,
-    *,
-    clock: Clock | None = None,
-    verifier: TokenVerifier | None = None,
-    limiter: RateLimiter | None = None,
-) -> Service:
-    """The service; `clock`, `verifier` and `limiter` stand in for the real ones in tests."""
-    process = Process(
+def declared() -> Process:
+    """The process, before it is given settings."""
+    return Process(
         name=PROCESS,
         api=API,
         routes=[RecognitionRoutes, LedgerRoutes],
@@ -57,7 +51,17 @@ def create_app(
             "deciding": _deciding,
         },
     )
-    return create_process_api(process, settings, clock=clock, verifier=verifier, limiter=limiter)
+
+
+def create_app(
+    settings: ProcessSettings,
+    *,
+    clock: Clock | None = None,
+    verifier: TokenVerifier | None = None,
+    limiter: RateLimiter | None = None,
+) -> Service:
+    """The service; `clock`, `verifier` and `limiter` stand in for the real ones in tests."""
+    return create_process_api(declared(), settings, clock=clock, verifier=verifier, limiter=limiter)
 
 
 def _runs(database: Database, clock: Clock) -> Runs[RunRecord]:

@@ -1,11 +1,12 @@
 """How much of a contract is earned: pure, by the measure that the rules give to each billing method (rule B1)."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 
 from canonical.effective import as_of
 from canonical.entries import TimeEntry
-from canonical.money import Money, total
+from canonical.money import Money, Rate, total
 from canonical.recognition import Measured
 from canonical.rounding import line_amount, with_percent
 from canonical.sales import Contract
@@ -17,15 +18,34 @@ from servicekit.failures import Failure, FieldError, Kind
 
 Facts = dict[str, str]
 _HUNDRED = Decimal(100)
+_OF_THE_CONTRACT = frozenset({"work_done", "acceptance", "hours_used"})  # of all its work: measured once
 
 
 def measure(delivered: Delivered, measures: dict[str, str]) -> tuple[Measured, ...]:
-    """Cumulative revenue of each billing method of the contract, before the end of the period.
+    """Cumulative revenue of each billing method of the contract, and of its expenses, before the end of the period.
 
     Raises INVALID `missing_rate` for work that has no price, and what a measure lacks.
     """
-    methods = dict.fromkeys(line.method for line in delivered.contract.lines)
-    return tuple(_MEASURES[measures[method]](delivered, method) for method in methods)
+    found: dict[str, Measured] = {}
+    for method in dict.fromkeys(line.method for line in delivered.contract.lines):
+        name = measures[method]
+        key = name if name in _OF_THE_CONTRACT else method
+        if key not in found:
+            found[key] = _MEASURES[name](delivered, method)
+    if "hours_used" in found:
+        found.pop("work_done", None)  # hours beyond the prepaid ones are in it
+    if "work_done" not in found:
+        found |= _beside(delivered)
+    return tuple(found.values())
+
+
+def _beside(delivered: Delivered) -> dict[str, Measured]:
+    """Expenses are earned, and price concessions given, whatever the work is measured by."""
+    worth = _worth_of_expenses(delivered) - delivered.written_down
+    if not worth:
+        return {}
+    facts = {"expenses": f"{worth + delivered.written_down:f}", "written_down": f"{delivered.written_down:f}"}
+    return {"beside": _measured("work_done", None, facts, Money.of(worth, delivered.contract.currency))}
 
 
 def _work_done(delivered: Delivered, _: str) -> Measured:
@@ -41,14 +61,18 @@ def _work_done(delivered: Delivered, _: str) -> Measured:
 
 
 def _worth_of_time(delivered: Delivered) -> Decimal:
+    return _worth(delivered, [entry for entry in delivered.entries if entry.kind == "billable"], {})
+
+
+def _worth(delivered: Delivered, entries: list[TimeEntry], covered: dict[str, Decimal]) -> Decimal:
+    """Each entry at its price, less the hours of it that are paid for otherwise. Raises INVALID for those without."""
     contract, found = delivered.contract, []
     worth = Decimal(0)
-    for entry in delivered.entries:
-        if entry.kind != "billable":
-            continue
-        priced = price(entry, contract, delivered.rate_cards, _HUNDRED)
+    for entry in entries:
+        priced = price(entry, contract, delivered.rate_cards, None)
         if isinstance(priced, Priced):
-            worth += line_amount(Decimal(entry.billable_hours), priced.rate.value, contract.currency).value
+            for hours in (Decimal(entry.billable_hours), -covered.get(entry.id, Decimal(0))):
+                worth += line_amount(hours, priced.rate.value, contract.currency).value
         else:
             found.append(priced)
     _refuse(found)
@@ -59,10 +83,19 @@ def _worth_of_expenses(delivered: Delivered) -> Decimal:
     """Billable expenses with their mark-up: the firm is principal."""
     policy, currency = delivered.contract.expense_policy, delivered.contract.currency
     percent = Decimal(0) if policy is None else Decimal(policy.markup_percent)
-    amounts = [
-        with_percent(Money.of(one.amount.value, currency), percent) for one in delivered.expenses if one.billable
-    ]
-    return total(amounts, currency).value
+    billable = [one for one in delivered.expenses if one.billable]
+    _refuse(
+        [
+            FieldError(
+                pointer=f"/expenses/{one.id}",
+                code="currency_not_allowed",
+                message=f"the expense is in {one.amount.currency}, the contract in {currency}",
+            )
+            for one in billable
+            if one.amount.currency != currency
+        ]
+    )
+    return total([with_percent(one.amount, percent) for one in billable], currency).value
 
 
 def _effort(delivered: Delivered, method: str) -> Measured:
@@ -78,7 +111,12 @@ def _effort(delivered: Delivered, method: str) -> Measured:
 
 def _cost_to_cost(delivered: Delivered, method: str) -> Measured:
     """Cost to date / (cost to date + estimate to complete), the rest of the plan at the average cost so far."""
-    cost = sum((_cost(delivered, entry) for entry in delivered.entries), Decimal(0))
+    costs = [_cost(delivered, entry) for entry in delivered.entries]
+    if len({one.currency for one in costs}) > 1:
+        raise _lacking("the cost rates are in several currencies", "/cost_rates")
+    cost = sum(
+        (Decimal(entry.hours) * one.value for entry, one in zip(delivered.entries, costs, strict=True)), Decimal(0)
+    )
     done = delivered.hours
     planned = Decimal(sum(role.hours for role in delivered.contract.roles))
     to_complete = max(planned - done, Decimal(0)) * (cost / done) if done else Decimal(0)
@@ -87,12 +125,12 @@ def _cost_to_cost(delivered: Delivered, method: str) -> Measured:
     return _by_progress("cost_to_cost", progress, facts, delivered, method)
 
 
-def _cost(delivered: Delivered, entry: TimeEntry) -> Decimal:
-    """Hours at the cost rate of the person that holds on the work date."""
+def _cost(delivered: Delivered, entry: TimeEntry) -> Rate:
+    """The cost rate of the person that holds on the work date."""
     rate = as_of(delivered.cost_rates.get(entry.resource_id, ()), entry.work_date)
     if rate is None:
         raise _lacking(f"whoever worked on {entry.work_date} has no cost rate for that day", "/cost_rates")
-    return Decimal(entry.hours) * rate.rate.value
+    return rate.rate
 
 
 def _by_progress(name: str, progress: Decimal, facts: Facts, delivered: Delivered, method: str) -> Measured:
@@ -122,16 +160,30 @@ def _hours_used(delivered: Delivered, _: str) -> Measured:
     if retainer is None or not retainer.included_hours:
         raise _lacking("the retainer says no hours", "/retainer")
     prepaid = included_hours(contract, delivered.period_end)
-    billable = [entry for entry in delivered.entries if entry.kind == "billable"]
-    used = sum((Decimal(entry.billable_hours) for entry in billable), Decimal(0))
-    over = max(used - prepaid, Decimal(0))
-    drawn = prepaid if delivered.period_end >= contract.end_date else min(used, prepaid)
+    covered, beyond = _drawn(delivered)
+    drawn = prepaid if delivered.period_end >= contract.end_date else sum(covered.values(), Decimal(0))
     earned = drawn * retainer.amount.value / retainer.included_hours
-    beyond = Decimal(0)
-    if over:
-        beyond = _worth_of_time(delivered) * over / used
+    over = sum((Decimal(entry.billable_hours) - covered[entry.id] for entry in beyond), Decimal(0))
+    used = sum(covered.values(), over)
     facts = {"hours_prepaid": f"{prepaid:f}", "hours_used": f"{used:f}", "hours_beyond": f"{over:f}"}
-    return _measured("hours_used", None, facts, Money.of(earned + beyond, contract.currency))
+    worth = _worth(delivered, beyond, covered)
+    return _measured("hours_used", None, facts, Money.of(earned + worth, contract.currency))
+
+
+def _drawn(delivered: Delivered) -> tuple[dict[str, Decimal], list[TimeEntry]]:
+    """The hours of each entry that were prepaid on its work date, oldest first, and the entries that go beyond them."""
+    covered: dict[str, Decimal] = {}
+    beyond: list[TimeEntry] = []
+    drawn = Decimal(0)
+    billable = (entry for entry in delivered.entries if entry.kind == "billable")
+    for entry in sorted(billable, key=lambda one: (one.work_date, one.id)):
+        hours = Decimal(entry.billable_hours)
+        left = included_hours(delivered.contract, entry.work_date + timedelta(days=1)) - drawn
+        covered[entry.id] = min(hours, left)
+        drawn += covered[entry.id]
+        if covered[entry.id] < hours:
+            beyond.append(entry)
+    return covered, beyond
 
 
 def _time_passed(delivered: Delivered, method: str) -> Measured:

@@ -1,1 +1,1 @@
-"""The billing system API: billing accounts and schedules."""
+"""The billing system API: billing accounts and schedules, invoices and credit notes."""

@@ -1,11 +1,14 @@
 """The billing system API as a service."""
 
+import msgspec
+
 from servicekit.app import Service
 from servicekit.auth import TokenVerifier
-from servicekit.clock import Clock
+from servicekit.clock import Clock, clock_of
 from servicekit.contract import ApiInfo
 from servicekit.limits import RateLimiter
-from system_apis.billing.routes import BillingAccountRoutes, BillingScheduleRoutes, HookRoutes
+from system_apis.billing.observing import Roles
+from system_apis.billing.routes import ROUTES
 from system_apis.service import Capability, SystemSettings, create_system_api
 
 BILLING = Capability(
@@ -13,8 +16,9 @@ BILLING = Capability(
     api=ApiInfo(
         id="6e1f0c84-9b2d-4a57-8c36-f4d5a7b1e093",
         title="Billing",
-        version="1.0.0",
-        description="Customers' billing accounts and the schedules that projects are billed by, on any platform.",
+        version="1.1.0",
+        description="Customers' billing accounts, the schedules that projects are billed by, their invoices and credit "
+        "notes, on any platform.",
         owner="finance-systems",
         layer="system",
         audience="component-internal",
@@ -23,8 +27,8 @@ BILLING = Capability(
         data_classification="confidential",
         contact="finance-systems@syncline.example",
     ),
-    owned=frozenset({"billing_account", "billing_schedule"}),
-    routes=[BillingAccountRoutes, BillingScheduleRoutes, HookRoutes],
+    owned=frozenset({"billing_account", "billing_schedule", "invoice", "credit_note"}),
+    routes=ROUTES,
 )
 
 
@@ -36,4 +40,6 @@ def create_app(
     clock: Clock | None = None,
 ) -> Service:
     """The service; `verifier`, `limiter` and `clock` stand in for the real ones in tests."""
-    return create_system_api(BILLING, settings, clock=clock, verifier=verifier, limiter=limiter)
+    clock = clock or clock_of(settings.service.clock_file)
+    capability = msgspec.structs.replace(BILLING, roles={"invoice-watch": Roles(clock).watch})
+    return create_system_api(capability, settings, clock=clock, verifier=verifier, limiter=limiter)

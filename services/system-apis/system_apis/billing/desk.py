@@ -11,12 +11,13 @@ from canonical.billing import (
     NewBillingSchedule,
     ScheduleAmendment,
 )
+from canonical.invoicing import CreditNote, Invoice, NewCreditNote, NewInvoice
 from canonical.paging import Page
 from servicekit.cursors import CursorSigner
 from servicekit.failures import Failure, Kind
 from system_apis.billing.port import Billing
 from system_apis.connections import Connections
-from system_apis.directory import Directory
+from system_apis.directory import Directory, Place
 from system_apis.writes import Writes
 
 
@@ -154,6 +155,96 @@ class Desk:
             returns=BillingSchedule,
         )
 
+    async def invoices(self, connection: str, cursor: str | None, limit: int) -> Page[Invoice]:
+        """A page of a connection's invoices. Cursors are signed and belong to the connection."""
+        filters = ("invoice", connection)
+        place = None if cursor is None else self._cursors.read(cursor, str, filters)
+        listing = await self._connections.get(connection).invoices(place, limit)
+        after = None if listing.cursor is None else self._cursors.sign(listing.cursor, filters)
+        return Page(items=await self._directory.adopt_all(listing.items, connection), next=after)
+
+    async def invoice_of(self, connection: str, reference: str) -> Page[Invoice]:
+        """The one invoice, or none."""
+        found = await self._connections.get(connection).invoice_of(reference)
+        return Page(items=() if found is None else (await self._directory.adopt(found, connection),))
+
+    async def invoice_at(self, invoice_id: str) -> Place:
+        """Which connection has the invoice, and under which id."""
+        return await self._directory.place("invoice", invoice_id)
+
+    async def with_invoice(self, invoice_id: str, work: Callable[[Billing, str], Awaitable[Invoice]]) -> Invoice:
+        """What `work` makes of the invoice on its own platform, with canonical ids."""
+        place = await self.invoice_at(invoice_id)
+        invoice = await work(self._connections.get(place.connection), place.native_id)
+        return await self._directory.adopt(invoice, place.connection)
+
+    async def create_invoice(self, connection: str, key: str, new: NewInvoice) -> Invoice:
+        billing = self._connections.get(connection)
+        native = await self._directory.to_native(new, connection)
+
+        async def found() -> Invoice | None:
+            record = await billing.created_invoice(native, key)
+            return None if record is None else await self._directory.adopt(record, connection)
+
+        async def sent() -> Invoice:
+            return await self._directory.adopt(await billing.create_invoice(native, key), connection)
+
+        return await self._writes.perform(
+            f"create_invoice {connection}",
+            key,
+            new,
+            settlement=billing.settlements["create_invoice"],
+            send=sent,
+            found=found,
+            returns=Invoice,
+        )
+
+    async def discard_invoice(self, invoice_id: str) -> Invoice:
+        """Remembered: of a draft that is gone the platform may tell nothing any more."""
+        place = await self.invoice_at(invoice_id)
+        billing = self._connections.get(place.connection)
+
+        async def sent() -> Invoice:
+            return await self._directory.adopt(await billing.discard_invoice(place.native_id), place.connection)
+
+        return await self._writes.perform(
+            "discard_invoice",
+            invoice_id,
+            None,
+            settlement=billing.settlements["discard_invoice"],
+            send=sent,
+            found=_nothing,
+            returns=Invoice,
+        )
+
+    async def credit_notes(self, invoice_id: str) -> Page[CreditNote]:
+        """All of an invoice's, on one page."""
+        place = await self.invoice_at(invoice_id)
+        found = await self._connections.get(place.connection).credit_notes(place.native_id)
+        return Page(items=await self._directory.adopt_all(found, place.connection))
+
+    async def create_credit_note(self, invoice_id: str, key: str, new: NewCreditNote) -> CreditNote:
+        place = await self.invoice_at(invoice_id)
+        billing = self._connections.get(place.connection)
+
+        async def found() -> CreditNote | None:
+            record = await billing.created_credit_note(place.native_id, new, key)
+            return None if record is None else await self._directory.adopt(record, place.connection)
+
+        async def sent() -> CreditNote:
+            record = await billing.create_credit_note(place.native_id, new, key)
+            return await self._directory.adopt(record, place.connection)
+
+        return await self._writes.perform(
+            f"create_credit_note {invoice_id}",
+            key,
+            new,
+            settlement=billing.settlements["create_credit_note"],
+            send=sent,
+            found=found,
+            returns=CreditNote,
+        )
+
     async def _standing(self, billing: Billing, connection: str, new: NewBillingAccount) -> BillingAccount | None:
         """The account that is linked to the customer already. A platform's own search may not see it yet."""
         for place in await self._directory.places("customer", new.customer_id):
@@ -171,3 +262,7 @@ class Desk:
         entity, currency = record.legal_entity_code, record.currency
         await self._directory.link("customer", new.customer_id, connection, record.id, entity, currency)
         return await self._directory.adopt(record, connection)
+
+
+async def _nothing() -> None:
+    """What can be done again in any case need not be looked for."""

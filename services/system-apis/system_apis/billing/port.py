@@ -14,6 +14,7 @@ from canonical.billing import (
     NewBillingSchedule,
     ScheduleAmendment,
 )
+from canonical.invoicing import CreditNote, Invoice, NewCreditNote, NewInvoice
 from system_apis.listing import Hint, Listing
 from system_apis.writes import Settlement
 
@@ -51,6 +52,41 @@ class Billing(Protocol):
     async def cancel_schedule(self, native_id: str) -> BillingSchedule:
         """Cancel if present and not cancelled yet; cancelling twice is no error."""
         ...
+
+    async def invoice(self, native_id: str) -> Invoice: ...
+    async def invoices(self, cursor: str | None, limit: int) -> Listing[Invoice]: ...
+
+    async def invoice_of(self, reference: str) -> Invoice | None:
+        """The invoice that was made under our reference, or none. Does not rely on a search that lags."""
+        ...
+
+    async def create_invoice(self, new: NewInvoice, key: str) -> Invoice:
+        """As a draft, whole, with the totals that were asked for: INVALID `totals_differ` otherwise.
+
+        CONFLICT `invoice_exists` for a reference that another operation used.
+        """
+        ...
+
+    async def created_invoice(self, new: NewInvoice, key: str) -> Invoice | None: ...
+
+    async def issue_invoice(self, native_id: str) -> Invoice:
+        """Numbered and frozen; issuing twice is no error."""
+        ...
+
+    async def discard_invoice(self, native_id: str) -> Invoice:
+        """Delete a draft; deleting twice is no error."""
+        ...
+
+    async def void_invoice(self, native_id: str) -> Invoice:
+        """Void what is issued, unpaid and not credited; voiding twice is no error. The number stays."""
+        ...
+
+    async def credit_notes(self, invoice_id: str) -> tuple[CreditNote, ...]:
+        """Those of one invoice, oldest first."""
+        ...
+
+    async def create_credit_note(self, invoice_id: str, new: NewCreditNote, key: str) -> CreditNote: ...
+    async def created_credit_note(self, invoice_id: str, new: NewCreditNote, key: str) -> CreditNote | None: ...
 
     def hints(self, headers: Mapping[str, str], body: bytes, now: datetime) -> tuple[Hint, ...]:
         """What a webhook says has changed. Raises UNAUTHENTICATED when the vendor's signature is wrong or too old."""

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, get, post, put
-from litestar.di import NamedDependency, Provide
+from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from canonical.billing import (
@@ -17,14 +17,13 @@ from canonical.paging import Page
 from servicekit.auth import requires
 from servicekit.clock import Clock
 from servicekit.contract import documented
-from servicekit.cursors import CursorSigner
 from servicekit.failures import Kind
+from system_apis.billing.dependencies import DESK, WATCHES
 from system_apis.billing.desk import Desk
-from system_apis.billing.observing import BillingWatch
+from system_apis.billing.invoice_routes import InvoiceRoutes
+from system_apis.billing.observing import Watches
 from system_apis.billing.port import Billing
 from system_apis.connections import Connections
-from system_apis.directory import Directory
-from system_apis.observing import Observer
 from system_apis.routing import (
     CONNECTION,
     ETAG,
@@ -38,7 +37,6 @@ from system_apis.routing import (
     Limit,
     tagged,
 )
-from system_apis.writes import Writes
 
 ConnectionPath = Annotated[str, PathParameter(pattern=CONNECTION, description="The bound platform instance.")]
 AccountPath = Annotated[str, PathParameter(pattern=r"^bac_[0-9a-f]{32}$")]
@@ -46,19 +44,6 @@ SchedulePath = Annotated[str, PathParameter(pattern=r"^sch_[0-9a-f]{32}$")]
 ProjectNumber = Annotated[
     str | None, QueryParameter(min_length=1, max_length=40, description="Only the schedule of this project.")
 ]
-
-
-def at_desk(
-    connections: NamedDependency[Connections[Billing]],
-    directory: NamedDependency[Directory],
-    writes: NamedDependency[Writes],
-    cursors: NamedDependency[CursorSigner],
-) -> Desk:
-    """The dependency `desk` of the routes below."""
-    return Desk(connections, directory, writes, cursors)
-
-
-DESK = {"desk": Provide(at_desk, sync_to_thread=False)}
 
 
 class BillingAccountRoutes(Controller):
@@ -223,6 +208,7 @@ class HookRoutes(Controller):
 
     path = "/v1/hooks"
     tags = ("hooks",)
+    dependencies = WATCHES
 
     @post(
         "/{connection:str}",
@@ -236,8 +222,7 @@ class HookRoutes(Controller):
         request: Request[Any, Any, Any],
         connection: ConnectionPath,
         connections: NamedDependency[Connections[Billing]],
-        directory: NamedDependency[Directory],
-        observer: NamedDependency[Observer],
+        watches: NamedDependency[Watches],
         clock: NamedDependency[Clock],
     ) -> None:
         """A delivery of a platform. It is only a hint: the record that it names is read again.
@@ -246,6 +231,10 @@ class HookRoutes(Controller):
         deliver it again.
         """
         billing = connections.get(connection)
-        watch = BillingWatch(connection, billing, directory, observer, clock)
-        for hint in billing.hints(request.headers, await request.body(), clock.now()):
+        hints = billing.hints(request.headers, await request.body(), clock.now())
+        watch = await watches.of(connection)
+        for hint in hints:
             await watch.look_into(hint)
+
+
+ROUTES = (BillingAccountRoutes, BillingScheduleRoutes, InvoiceRoutes, HookRoutes)

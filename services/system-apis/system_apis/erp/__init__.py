@@ -1,1 +1,1 @@
-"""The ERP system API: legal entities, reference data, customer accounts and project shells."""
+"""The ERP system API: legal entities, reference data, customer accounts, project shells, receivables, the ledger."""

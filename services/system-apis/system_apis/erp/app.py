@@ -5,6 +5,7 @@ from servicekit.auth import TokenVerifier
 from servicekit.clock import Clock
 from servicekit.contract import ApiInfo
 from servicekit.limits import RateLimiter
+from system_apis.erp.posting_routes import JournalRoutes, LedgerRoutes, ReceivableRoutes
 from system_apis.erp.routes import CustomerAccountRoutes, LegalEntityRoutes, ProjectShellRoutes
 from system_apis.service import Capability, SystemSettings, create_system_api
 
@@ -14,7 +15,7 @@ ERP = Capability(
         id="2d4b8a16-7c53-4e9f-b0a1-93e6c5d7f428",
         title="ERP",
         version="1.0.0",
-        description="Legal entities, their reference data, customer accounts and project shells, in any ERP.",
+        description="Legal entities, reference data, accounts, project shells, receivables and the ledger, in any ERP.",
         owner="finance-systems",
         layer="system",
         audience="component-internal",
@@ -23,8 +24,15 @@ ERP = Capability(
         data_classification="confidential",
         contact="finance-systems@syncline.example",
     ),
-    owned=frozenset({"legal_entity", "customer_account", "project_shell"}),
-    routes=[LegalEntityRoutes, CustomerAccountRoutes, ProjectShellRoutes],
+    owned=frozenset({"legal_entity", "customer_account", "project_shell", "receivable", "journal"}),
+    routes=[
+        LegalEntityRoutes,
+        LedgerRoutes,
+        CustomerAccountRoutes,
+        ProjectShellRoutes,
+        ReceivableRoutes,
+        JournalRoutes,
+    ],
 )
 
 

@@ -4,6 +4,7 @@ A write carries a `key`; `created_x` tells what an earlier try under that key ma
 """
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Protocol, runtime_checkable
 
 from canonical.ledger import (
@@ -17,6 +18,16 @@ from canonical.ledger import (
     ProjectShell,
     ShellAmendment,
     TaxCode,
+)
+from canonical.postings import (
+    AccountBalance,
+    ExchangeRate,
+    Journal,
+    LedgerEntry,
+    NewJournal,
+    NewReceivable,
+    Receivable,
+    ReceivablePosting,
 )
 from system_apis.listing import Listing
 from system_apis.writes import Settlement
@@ -62,6 +73,70 @@ class Erp(Protocol):
 
     async def close_project_shell(self, native_id: str) -> ProjectShell:
         """Close if present and not closed yet; closing twice is no error. A shell is never deleted."""
+        ...
+
+    async def exchange_rate(
+        self, legal_entity: str, from_currency: str, on_date: date, purpose: str
+    ) -> ExchangeRate | None:
+        """The rate into the entity's own currency that holds on the day, of the type that serves the purpose."""
+        ...
+
+    async def receivable(self, native_id: str) -> Receivable: ...
+
+    async def receivables_of(self, legal_entity: str, reference: str) -> tuple[Receivable, ...]:
+        """What has the reference, or the number that billing gave it: drafts and posted ones."""
+        ...
+
+    async def create_receivable(self, new: NewReceivable, key: str) -> Receivable:
+        """A draft, with the totals that the ERP reckons; the one that stands under the reference, if there is one.
+
+        Raises INVALID `unknown_tax_code`, `customer_blocked`, `unknown_account_role` and others.
+        """
+        ...
+
+    async def created_receivable(self, new: NewReceivable, key: str) -> Receivable | None: ...
+
+    async def post_receivable(self, native_id: str, posting: ReceivablePosting) -> Receivable:
+        """Posted under that number and those dates; posted already under them is no error.
+
+        Raises INVALID `period_closed`, `customer_blocked`, `missing_dimension` and others, and nothing is posted;
+        CONFLICT `already_posted` for a document that is posted under another number; IN_DOUBT until that is known.
+        """
+        ...
+
+    async def discard_receivable(self, native_id: str) -> None:
+        """Removed, if it is there; raises CONFLICT `already_posted`."""
+        ...
+
+    async def journal(self, native_id: str) -> Journal: ...
+
+    async def journals_of(self, legal_entity: str, reference: str) -> tuple[Journal, ...]:
+        """What the ledger has under the reference, or what waits to be posted."""
+        ...
+
+    async def create_journal(self, new: NewJournal, key: str) -> Journal:
+        """Made and posted, or handed over to be posted later (`submitted`). All lines or none.
+
+        Raises INVALID `period_closed`, `unknown_account_role`, `missing_dimension` and others; CONFLICT
+        `reference_taken` when the ledger has other entries under the reference.
+        """
+        ...
+
+    async def created_journal(self, new: NewJournal, key: str) -> Journal | None: ...
+
+    async def ledger_entries(
+        self,
+        legal_entity: str,
+        account_role: str | None,
+        document_number: str | None,
+        cursor: str | None,
+        limit: int,
+    ) -> Listing[LedgerEntry]:
+        """In the order in which they were posted. Raises MISSING `unknown_account_role`."""
+        ...
+
+    async def account_balances(self, legal_entity: str, as_of: date) -> tuple[AccountBalance, ...]:
+        """At the end of the day, one for each role that the connection knows."""
         ...
 
     async def check(self) -> None:

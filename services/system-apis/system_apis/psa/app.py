@@ -1,10 +1,15 @@
-"""The PSA system API as a service."""
+"""The PSA service: its routes, and background roles that see time, expenses and milestones come to be settled."""
+
+import msgspec
 
 from servicekit.app import Service
 from servicekit.auth import TokenVerifier
-from servicekit.clock import Clock
+from servicekit.clock import Clock, clock_of
 from servicekit.contract import ApiInfo
 from servicekit.limits import RateLimiter
+from system_apis.psa.billing_routes import BillingRoutes
+from system_apis.psa.entry_routes import ExpenseRoutes, TimeEntryRoutes
+from system_apis.psa.observing import Roles
 from system_apis.psa.routes import PlanRoutes, ProjectRoutes, ResourceRoutes, StaffingRoutes
 from system_apis.service import Capability, SystemSettings, create_system_api
 
@@ -14,7 +19,7 @@ PSA = Capability(
         id="psa",
         title="PSA system API",
         version="1.0.0",
-        description="Projects, their plan and their staffing, in any professional-services automation platform.",
+        description="Projects, their plan and staffing, and what was worked, spent and billed, in any PSA platform.",
         owner="delivery-systems",
         layer="system",
         audience="component-internal",
@@ -23,8 +28,28 @@ PSA = Capability(
         data_classification="confidential",
         contact="delivery-systems@syncline.example",
     ),
-    owned=frozenset({"project", "task", "milestone", "resource_request", "resource", "assignment"}),
-    routes=[ProjectRoutes, PlanRoutes, StaffingRoutes, ResourceRoutes],
+    owned=frozenset(
+        {
+            "project",
+            "task",
+            "milestone",
+            "resource_request",
+            "resource",
+            "assignment",
+            "time_entry",
+            "expense",
+            "billing_mark",
+        }
+    ),
+    routes=[
+        ProjectRoutes,
+        PlanRoutes,
+        StaffingRoutes,
+        ResourceRoutes,
+        TimeEntryRoutes,
+        ExpenseRoutes,
+        BillingRoutes,
+    ],
 )
 
 
@@ -36,4 +61,12 @@ def create_app(
     clock: Clock | None = None,
 ) -> Service:
     """The service; `verifier`, `limiter` and `clock` stand in for the real ones in tests."""
-    return create_system_api(PSA, settings, clock=clock, verifier=verifier, limiter=limiter)
+    clock = clock or clock_of(settings.service.clock_file)
+    roles = Roles(clock)
+    watching = {
+        "time-entry-poll": roles.poll_time_entries,
+        "expense-poll": roles.poll_expenses,
+        "milestone-poll": roles.poll_milestones,
+    }
+    capability = msgspec.structs.replace(PSA, roles=watching)
+    return create_system_api(capability, settings, clock=clock, verifier=verifier, limiter=limiter)

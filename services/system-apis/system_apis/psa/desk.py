@@ -8,6 +8,7 @@ import msgspec
 from canonical.delivery import Match, NewMatch, Project, Resource
 from canonical.paging import Page
 from servicekit.cursors import CursorSigner
+from servicekit.failures import Failure, Kind
 from system_apis.connections import Connections
 from system_apis.directory import Directory
 from system_apis.listing import Listing
@@ -41,13 +42,24 @@ class Desk:
         cursor: str | None,
         read: Callable[[Psa, str | None], Awaitable[Listing[T]]],
         kind: type[T],
+        query: object = None,
     ) -> Page[T]:
-        """A page of a connection's records. Cursors are signed and belong to one kind of record and connection."""
-        filters = (kind.__name__, connection)
+        """A page of a connection's records. Cursors are signed and belong to one kind, connection and query."""
+        filters = (kind.__name__, connection, query)
         place = None if cursor is None else self._cursors.read(cursor, str, filters)
         listing = await read(self._connections.get(connection), place)
         after = None if listing.cursor is None else self._cursors.sign(listing.cursor, filters)
         return Page(items=await self._directory.adopt_all(listing.items, connection), next=after)
+
+    async def native_project(self, connection: str, project_id: str | None) -> str | None:
+        """What the connection calls the project. Raises MISSING where it does not have it."""
+        if project_id is None:
+            return None
+        places = await self._directory.places("project", project_id)
+        found = next((place.id for place in places if place.connection == connection), None)
+        if found is None:
+            raise Failure(Kind.MISSING, f"there is no project {project_id} at {connection}")
+        return found
 
     async def project_of_contract(self, connection: str, contract_number: str) -> Page[Project]:
         found = await self._connections.get(connection).project_of_contract(contract_number)

@@ -5,7 +5,10 @@ A write carries a `key`; `created_x` tells what an earlier try under that key ma
 """
 
 from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Protocol, runtime_checkable
+
+import msgspec
 
 from canonical.delivery import (
     Assignment,
@@ -21,8 +24,26 @@ from canonical.delivery import (
     ResourceRequest,
     Task,
 )
+from canonical.entries import BillingMark, Expense, NewBillingMark, RateCard, TimeEntry
 from system_apis.listing import Listing
 from system_apis.writes import Settlement
+
+
+class EntryQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which entries or expenses. `before` is the first day that is too late; `updated_after` includes the moment."""
+
+    project: str | None = None
+    status: str | None = None
+    billing_state: str | None = None
+    before: date | None = None
+    updated_after: datetime | None = None
+
+
+class Deletion(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that is no more."""
+
+    native_id: str
+    deleted_at: datetime
 
 
 @runtime_checkable
@@ -81,6 +102,45 @@ class Psa(Protocol):
         `worker_number`; `email`, where nobody carries the number; `other_worker`: the e-mail of somebody who carries
         another worker's number.
         """
+        ...
+
+    async def time_entries(self, query: EntryQuery, cursor: str | None, limit: int) -> Listing[TimeEntry]:
+        """In the order in which they were entered, of open and closed projects; a page may be short, even empty.
+
+        With `updated_after` some may come twice. An entry that stops fitting while one pages makes nobody miss another.
+        """
+        ...
+
+    async def time_entry(self, native_id: str) -> TimeEntry: ...
+
+    async def deleted_time_entries(self, since: datetime) -> tuple[Deletion, ...]:
+        """Those that the platform tells of, in any order, perhaps twice; none where it does not."""
+        ...
+
+    async def expenses(self, query: EntryQuery, cursor: str | None, limit: int) -> Listing[Expense]:
+        """As `time_entries`."""
+        ...
+
+    async def expense(self, native_id: str) -> Expense: ...
+
+    async def changed_milestones(
+        self, updated_after: datetime | None, cursor: str | None, limit: int
+    ) -> Listing[Milestone]:
+        """Those of every project that were completed, accepted or otherwise touched since then, some twice."""
+        ...
+
+    async def rate_cards(self, project: str) -> tuple[RateCard, ...]:
+        """Those that hold for a project: the narrowest scope first, of one scope the earliest."""
+        ...
+
+    async def create_billing_mark(self, project: str, new: NewBillingMark, key: str) -> BillingMark:
+        """Raises CONFLICT `already_billed` when something of it is marked already, and leaves nothing behind then."""
+        ...
+
+    async def created_billing_mark(self, project: str, new: NewBillingMark, key: str) -> BillingMark | None: ...
+
+    async def cancel_billing_mark(self, native_id: str) -> BillingMark:
+        """What it held can be billed again; cancelling twice is no error."""
         ...
 
     async def check(self) -> None:

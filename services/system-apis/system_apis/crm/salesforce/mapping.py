@@ -16,6 +16,7 @@ from canonical.sales import (
     ContractLine,
     ContractMilestone,
     Customer,
+    ExpensePolicy,
     Opportunity,
     PlannedRole,
     PurchaseOrder,
@@ -159,6 +160,7 @@ def contract_columns(settings: Settings) -> Columns:
         "retainer_period": own.retainer_period,
         "retainer_amount": own.retainer_amount,
         "retainer_hours": own.retainer_hours,
+        "expense_markup": own.expense_markup,
         "planned_margin_percent": own.planned_margin,
         "non_standard_terms": own.non_standard_terms,
         "updated_at": "SystemModstamp",
@@ -241,6 +243,7 @@ def to_contract(
         cap=_cap(row, currency),
         purchase_order=_purchase_order(row),
         retainer=_retainer(row, currency),
+        expense_policy=_expense_policy(row),
         tax_treatment=row.word("tax_treatment") or "",
         payment_terms=row.text("payment_terms"),
         planned_margin_percent=row.whole("planned_margin_percent"),
@@ -307,6 +310,12 @@ def _cap(row: Row, currency: str) -> Cap | None:
 def _purchase_order(row: Row) -> PurchaseOrder | None:
     number, required = row.some_text("po_number"), row.flag("po_required")
     return PurchaseOrder(required=required, number=number) if number is not None or required else None
+
+
+def _expense_policy(row: Row) -> ExpensePolicy | None:
+    """Nothing was agreed where the mark-up is empty; zero is at cost."""
+    percent = row.number("expense_markup")
+    return None if percent is None else ExpensePolicy(markup_percent=f"{percent.normalize():f}")
 
 
 def _retainer(row: Row, currency: str) -> Retainer | None:

@@ -39,6 +39,7 @@ class ContractFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     retainer_period: str = "Retainer_Period__c"
     retainer_amount: str = "Retainer_Amount__c"
     retainer_hours: str = "Retainer_Hours__c"
+    expense_markup: str = "Expense_Markup__c"  # percent on net; empty in a record: no policy was agreed
     planned_margin: str = "Planned_Margin__c"  # percent
     non_standard_terms: str = "Non_Standard_Terms__c"
     amends_contract: str = "Amends_Contract__c"

@@ -57,6 +57,10 @@ WORDS: tuple[tuple[re.Pattern[str], Refusal], ...] = tuple(
     (re.compile(pattern), refusal)
     for pattern, refusal in (
         (
+            r"Select a Dimension Value Code for the Dimension Code \S+ for (?:G/L Account|Customer)",
+            Refusal(Kind.INVALID, "missing_dimension", "the ERP demands a dimension, such as a cost centre"),
+        ),
+        (
             r"Select a Dimension Value Code for the Dimension Code",
             Refusal(Kind.INVALID, "cost_centre_required", "the ERP demands a cost centre"),
         ),
@@ -75,6 +79,62 @@ WORDS: tuple[tuple[re.Pattern[str], Refusal], ...] = tuple(
         (
             r"field Bill-to Customer No\. of table",
             Refusal(Kind.INVALID, "unknown_customer_account", "the customer account does not exist"),
+        ),
+        (
+            r"not within your range of allowed posting dates",
+            Refusal(Kind.INVALID, "period_closed", "the ERP takes no postings on this day"),
+        ),
+        (
+            r"type of document when Customer \S+ is blocked",
+            Refusal(Kind.INVALID, "customer_blocked", "the customer account is blocked in the ERP"),
+        ),
+        (
+            r"sell-to customer cannot be found",
+            Refusal(Kind.INVALID, "unknown_customer_account", "the customer account does not exist"),
+        ),
+        (
+            r"field (?:VAT Prod\. Posting Group|Tax Group Code) of table",
+            Refusal(Kind.INVALID, "unknown_tax_code", "the tax code does not exist in this legal entity"),
+        ),
+        (
+            r"VAT Posting Setup does not exist",
+            Refusal(Kind.INVALID, "tax_code_not_set_up", "the tax code has no posting set-up for this customer"),
+        ),
+        (
+            r"dimension set line already exists",
+            Refusal(Kind.MISCONFIGURED, "dimension_defaulted", "a default dimension stands where ours should"),
+        ),
+        (
+            r"can be applied to a draft (?:invoice|credit memo) only",
+            Refusal(Kind.CONFLICT, "already_posted", "the document is posted already"),
+        ),
+        (
+            r"no Cust\. Ledger Entry within the filter",
+            Refusal(Kind.CONFLICT, "corrected_document_settled", "what the credit note corrects is not open any more"),
+        ),
+        (
+            r"no Currency Exchange Rate within the filter",
+            Refusal(Kind.INVALID, "exchange_rate_missing", "the ERP has no exchange rate for this day"),
+        ),
+        (
+            r"Please add at least one line item",
+            Refusal(Kind.INVALID, "no_lines", "the document has no lines"),
+        ),
+        (
+            r"There is nothing to post",
+            Refusal(Kind.CONFLICT, "nothing_to_post", "the journal has no lines"),
+        ),
+        (
+            r"is out of balance by",
+            Refusal(Kind.INVALID, "unbalanced", "the lines do not add up to nothing"),
+        ),
+        (
+            r'Account does not exist\.|"account(?:Number|Id)" does not match|account values do not match',
+            Refusal(Kind.MISCONFIGURED, "account_not_found", "the account of a role does not exist in the ERP"),
+        ),
+        (
+            r"(?:Direct Posting|Blocked) must be equal to .* in G/L Account",
+            Refusal(Kind.MISCONFIGURED, "account_not_postable", "the account of a role may not be written to"),
         ),
         (
             r"Customer has set Blocked to",

@@ -1,7 +1,7 @@
 """Business Central's records as canonical ones: pure functions. Ids are native: `<company id>/<record id>`."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date
+from datetime import UTC, date, timedelta
 from itertools import pairwise
 
 from canonical.effective import DateRange
@@ -14,6 +14,7 @@ from canonical.ledger import (
     NewProjectShell,
     PaymentTerms,
     ProjectShell,
+    SubledgerState,
     TaxCode,
 )
 from canonical.references import ExternalId
@@ -29,12 +30,14 @@ from system_apis.erp.business_central.records import (
     PeriodRecord,
     ProjectCardRecord,
     TaxGroupRecord,
+    WindowRecord,
 )
 
 MOST_NAME = 100  # characters of a name in Business Central; a longer one is cut, it identifies nothing
 MOST_NUMBER = 20
 OPEN, COMPLETED = "Open", "Completed"
 _SHELL_STATUS = {"Planning": "planned", "Quote": "planned", OPEN: "approved", COMPLETED: "closed"}
+SUBLEDGERS = ("general_ledger", "receivables")
 _NOT_BLOCKED = frozenset({"", " ", "_x0020_"})
 
 
@@ -72,27 +75,55 @@ def to_dimension_value(code: str, dimension: str, record: DimensionValueRecord) 
     return DimensionValue(legal_entity_code=code, dimension=dimension, code=record.code, name=record.display_name)
 
 
-def to_tax_codes(code: str, kinds: Mapping[str, str], records: Sequence[TaxGroupRecord]) -> tuple[TaxCode, ...]:
+def to_tax_codes(
+    code: str, kinds: Mapping[str, str], rates: Mapping[str, str], records: Sequence[TaxGroupRecord]
+) -> tuple[TaxCode, ...]:
     """Only those whose kind the firm has said: a code of unknown treatment must not be chosen."""
     return tuple(
-        TaxCode(legal_entity_code=code, code=record.code, name=record.display_name, kind=kinds[record.code])
+        TaxCode(
+            legal_entity_code=code,
+            code=record.code,
+            name=record.display_name,
+            kind=kinds[record.code],
+            rate_percent=rates.get(record.code),
+        )
         for record in records
         if record.code in kinds
     )
 
 
-def to_accounting_periods(code: str, records: Sequence[PeriodRecord]) -> tuple[AccountingPeriod, ...]:
+def to_accounting_periods(
+    code: str, records: Sequence[PeriodRecord], window: WindowRecord
+) -> tuple[AccountingPeriod, ...]:
     """A period ends where the next begins; the last record only ends the one before (Create Year makes thirteen)."""
     ordered = sorted(records, key=lambda record: record.starting_date)
     return tuple(
-        AccountingPeriod(
-            legal_entity_code=code,
-            name=f"{record.name} {record.starting_date.year}",
-            effective=DateRange(from_date=record.starting_date, to_date=following.starting_date),
-            closed=record.closed,
-        )
+        _period(code, record, DateRange(from_date=record.starting_date, to_date=following.starting_date), window)
         for record, following in pairwise(ordered)
     )
+
+
+def _period(code: str, record: PeriodRecord, days: DateRange, window: WindowRecord) -> AccountingPeriod:
+    """There is one window for all: general ledger and receivables are open on the same days."""
+    posting = _common(days, window)
+    state = "open" if posting else ("closed" if days.from_date < window.allow_posting_from else "future")
+    return AccountingPeriod(
+        legal_entity_code=code,
+        name=f"{record.name} {record.starting_date.year}",
+        effective=days,
+        closed=record.closed,
+        subledgers=tuple(SubledgerState(subledger=subledger, state=state) for subledger in SUBLEDGERS),
+        posting=posting,
+    )
+
+
+def _common(days: DateRange, window: WindowRecord) -> DateRange | None:
+    """The days of the range that lie in the window, whose last day counts."""
+    first = max(days.from_date, window.allow_posting_from)
+    end = days.to_date or date.max
+    if window.allow_posting_to != date.min:
+        end = min(end, window.allow_posting_to + timedelta(days=1))
+    return DateRange(from_date=first, to_date=end) if first < end else None
 
 
 def to_payment_terms(

@@ -18,6 +18,7 @@ from system_apis.erp.business_central.records import Collection
 T = TypeVar("T")
 
 PAGE_SIZE = 500
+MOST_PAGE_SIZE = 20_000  # rows of a page, where they are small and many
 MOST_PAGES = 1000  # a nextLink that leads in circles must not keep us for ever
 # Error texts follow Accept-Language, and errors.py reads English; some refusals come as XML unless JSON is wished for.
 _HEADERS = {"Accept": "application/json", "Accept-Language": "en-US"}
@@ -40,26 +41,28 @@ class WebService:
         self._http = http
         self._root = root
 
-    async def record(self, path: str, returns: type[T]) -> T:
-        return _decoded(await self._get(f"{self._root}/{path}"), returns)
+    async def record(self, path: str, returns: type[T], **options: str) -> T:
+        return _decoded(await self._get(self._address(path, options)), returns)
 
-    async def records(self, path: str, returns: type[T], **options: str) -> tuple[T, ...]:
+    async def records(
+        self, path: str, returns: type[T], *, page_size: int = PAGE_SIZE, **options: str
+    ) -> tuple[T, ...]:
         """All of a collection. *options* are OData's without their dollar sign."""
         found: list[T] = []
         link: str | None = self._address(path, options)
         for _ in range(MOST_PAGES):
             if link is None:
                 return tuple(found)
-            page = _decoded(await self._get(link, PAGE_SIZE), Collection[returns])  # type: ignore[valid-type]
+            page = _decoded(await self._get(link, page_size), Collection[returns])  # type: ignore[valid-type]
             found.extend(page.value)
             link = page.next_link
         raise Failure(Kind.BAD_UPSTREAM, "the ERP's listing has no end")
 
     async def page(
-        self, path: str, returns: type[T], *, cursor: str | None, limit: int
+        self, path: str, returns: type[T], *, cursor: str | None, limit: int, **options: str
     ) -> tuple[tuple[T, ...], str | None]:
         """One page and the cursor of the next: the vendor's own link, without its host."""
-        link = self._address(path, {}) if cursor is None else cursor
+        link = self._address(path, options) if cursor is None else cursor
         page = _decoded(await self._get(link, limit), Collection[returns])  # type: ignore[valid-type]
         # Path and query of the link: the host is known, and no business of a cursor.
         following = None if page.next_link is None else httpx.URL(page.next_link).raw_path.decode("ascii")
@@ -78,6 +81,19 @@ class WebService:
         if not answer.is_success:
             raise failure_of(answer, wrote=True)
         return _written(answer, returns)
+
+    async def act(self, path: str) -> None:
+        """A bound action, which has no body and no answer; it takes no If-Match, and may not be repeated blindly."""
+        answer = await self._http.send("POST", f"{self._root}/{path}", headers=_HEADERS)
+        if not answer.is_success:
+            raise failure_of(answer, wrote=True)
+
+    async def remove(self, path: str, etag: str) -> None:
+        """Only what was read as *etag*, or whatever it is now for `*`. What is gone already is no error."""
+        headers = _HEADERS | {"If-Match": etag}
+        answer = await self._http.send("DELETE", f"{self._root}/{path}", headers=headers)
+        if not answer.is_success and answer.status_code != httpx.codes.NOT_FOUND:
+            raise failure_of(answer, wrote=True)
 
     async def _get(self, link: str, page_size: int | None = None) -> httpx.Response:
         headers = _HEADERS | ({"Prefer": f"odata.maxpagesize={page_size}"} if page_size else {})

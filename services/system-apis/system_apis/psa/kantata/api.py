@@ -76,6 +76,11 @@ class Api:
             await self._http.send("PUT", _path(path), params={"include": include}, json={singular: attributes})
         )
 
+    async def act(self, kind: str, record_id: str, verb: str, include: str) -> Envelope:
+        """What has a route of its own, such as cancelling. Once done it is refused, also when an answer was lost."""
+        path = _path(f"/{kind}/{quote(record_id, safe='')}/{verb}")
+        return _read(await self._http.send("PUT", path, params={"include": include}, json={}))
+
     async def refer(self, subject_type: str, subject_id: str, reference: Mapping[str, str]) -> None:
         """Set the external reference of that service name: an upsert, safe to repeat."""
         searchable(reference)

@@ -4,6 +4,7 @@ A foreign key is there only when its association was included. Ids are texts, bu
 """
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -29,6 +30,8 @@ class WorkspaceRecord(_Record, frozen=True, kw_only=True):
     due_date: date | None = None
     price_in_cents: int | None = None
     currency_base_unit: int = 100
+    rate_card_id: Id | None = None
+    workspace_group_ids: tuple[Id, ...] = ()
 
 
 class StoryRecord(_Record, frozen=True, kw_only=True):
@@ -36,10 +39,20 @@ class StoryRecord(_Record, frozen=True, kw_only=True):
 
     title: str
     story_type: str
+    created_at: datetime
     state: str = ""
     due_date: date | None = None
     billable: bool = True
     workspace_id: Id | None = None
+    story_state_change_ids: tuple[Id, ...] = ()
+
+
+class StateChangeRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A task came into a state."""
+
+    id: str
+    state: str
+    created_at: datetime
 
 
 class BillingMilestoneRecord(_Record, frozen=True, kw_only=True):
@@ -47,6 +60,7 @@ class BillingMilestoneRecord(_Record, frozen=True, kw_only=True):
     amount_in_cents: int
     currency: str
     billing_type: str = ""
+    invoice_id: Id | None = None
     workspace_id: Id | None = None
     story_id: Id | None = None
 
@@ -82,6 +96,110 @@ class NamedRecord(_Record, frozen=True, kw_only=True):
     name: str
 
 
+class LineRecord(_Record, frozen=True, kw_only=True):
+    """What time entries and expenses have in common."""
+
+    currency: str
+    created_at: datetime
+    updated_at: datetime
+    approved: bool = False
+    is_invoiced: bool = False
+    notes: str | None = None
+    currency_base_unit: int = 100
+    workspace_id: Id | None = None
+    user_id: Id | None = None
+    active_submission_id: Id | None = None
+    recent_submission_id: Id | None = None
+
+
+class TimeEntryRecord(LineRecord, frozen=True, kw_only=True):
+    """Minutes of a user on a day. The rate is per hour, frozen when the entry was made; absent without access to it."""
+
+    date_performed: date
+    time_in_minutes: int
+    billable: bool = True
+    rate_in_cents: int | None = None
+    story_id: Id | None = None
+    role_id: Id | None = None
+
+
+class ForeignAmountRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What was paid in another currency than the project's."""
+
+    source_value: Decimal
+    source_currency: str
+
+
+class ExpenseRecord(LineRecord, frozen=True, kw_only=True):
+    """The amount is in the project's currency."""
+
+    date: date
+    category: str
+    amount_in_cents: int
+    is_billable: bool = True
+    reimbursable: bool = False
+    foreign_exchange_amount: ForeignAmountRecord | None = None
+
+
+class SubmissionRecord(_Record, frozen=True, kw_only=True):
+    """A timesheet or expense report, and what was last decided about it: when is a text, of a moment or of a day."""
+
+    status: str
+    updated_at: datetime
+    current_resolution_created_at_date: str | None = None
+    current_resolution_creator_id: Id | None = None
+
+
+class InvoiceRecord(_Record, frozen=True, kw_only=True):
+    """`user_invoice_number` takes whole numbers only: our own number stands in the title."""
+
+    status: str
+    user_invoice_title: str | None = None
+    workspace_ids: tuple[Id, ...] = ()
+
+
+class RateCardSetRecord(_Record, frozen=True, kw_only=True):
+    title: str
+    account_default: bool = False
+    workspace_group_ids: tuple[Id, ...] = ()
+
+
+class RateCardSetVersionRecord(_Record, frozen=True, kw_only=True):
+    """Published once it is `active`."""
+
+    effective_date: date
+    active: bool = False
+
+
+class RateCardRecord(_Record, frozen=True, kw_only=True):
+    currency: str
+    rate_card_set_title: str = ""
+    rate_card_set_id: Id | None = None
+
+
+class RateCardVersionRecord(_Record, frozen=True, kw_only=True):
+    """`default_rate` holds for every role without a rate of its own."""
+
+    created_at: datetime
+    default_rate: int | None = None
+    rate_card_set_version_id: Id | None = None
+
+
+class RateCardRoleRecord(_Record, frozen=True, kw_only=True):
+    """The rate of an hour, in the currency's smallest units."""
+
+    rate: int
+    role_id: Id | None = None
+
+
+class EventRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """An event of the account; events come in any order, some twice."""
+
+    id: str
+    subject_id: Id
+    subject_changed_at: datetime
+
+
 class ReferenceRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What another system's record is called. One per service name and subject."""
 
@@ -95,6 +213,7 @@ class FieldValueRecord(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     custom_field_name: str | None = None  # its id comes only with an include of its own
     value: Any = None
+    subject_id: Id | None = None
 
 
 class ResultRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +243,18 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     custom_fields: dict[str, NamedRecord] = {}
     external_references: dict[str, ReferenceRecord] = {}
     custom_field_values: dict[str, FieldValueRecord] = {}
+    story_state_changes: dict[str, StateChangeRecord] = {}
+    time_entries: dict[str, TimeEntryRecord] = {}
+    expenses: dict[str, ExpenseRecord] = {}
+    timesheet_submissions: dict[str, SubmissionRecord] = {}
+    expense_report_submissions: dict[str, SubmissionRecord] = {}
+    invoices: dict[str, InvoiceRecord] = {}
+    rate_card_sets: dict[str, RateCardSetRecord] = {}
+    rate_card_set_versions: dict[str, RateCardSetVersionRecord] = {}
+    rate_cards: dict[str, RateCardRecord] = {}
+    rate_card_versions: dict[str, RateCardVersionRecord] = {}
+    rate_card_roles: dict[str, RateCardRoleRecord] = {}
+    subscribed_events: dict[str, EventRecord] = {}
 
     def referenced(self, record: _Record) -> tuple[ReferenceRecord, ...]:
         """The external references of a record, as far as they came along."""

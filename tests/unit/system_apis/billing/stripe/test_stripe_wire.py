@@ -18,6 +18,7 @@ from system_apis.listing import Hint
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SECRET = "whsec_of_the_endpoint"
 BODY = b'{"type":"product.updated","data":{"object":{"object":"product","id":"syncline_P-1"}}}'
+INVOICE = Hint(kind="invoice", native_id="i")
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="[]"), min_size=1, max_size=8)
 TREES = st.recursive(st.text(max_size=8), lambda inner: st.dictionaries(NAMES, inner, min_size=1, max_size=3))
@@ -112,12 +113,15 @@ def test_a_signature_that_is_not_good_is_refused(header: str, body: bytes, age_s
         ("price.created", '{"object":"price","id":"x","product":"p"}', (Hint(kind="billing_schedule", native_id="p"),)),
         ("customer.deleted", '{"object":"customer","id":"c"}', (Hint(kind="billing_account", native_id="c"),)),
         ("customer.subscription.created", '{"object":"subscription","id":"s"}', ()),
-        ("invoice.paid", '{"object":"invoice","id":"i"}', ()),
+        ("invoice.paid", '{"object":"invoice","id":"i"}', (INVOICE,)),
+        ("invoice.upcoming", '{"object":"invoice"}', ()),
+        ("invoice_payment.paid", '{"object":"invoice_payment","id":"x","invoice":"i"}', (INVOICE,)),
+        ("credit_note.created", '{"object":"credit_note","id":"n","invoice":"i"}', (INVOICE,)),
         ("balance.available", '{"object":"balance"}', ()),
     ],
 )
 def test_a_delivery_names_the_record_to_read_again(kind: str, about: str, hints: tuple[Hint, ...]) -> None:
-    """A price is part of its product's schedule; other kinds are none of ours yet."""
+    """A price is part of its product's schedule, payments and credit notes of their invoice; others are not ours."""
     assert hints == hints_of(f'{{"type":"{kind}","data":{{"object":{about}}}}}'.encode(), None)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from canonical.money import Money
+from canonical.sales import ExpensePolicy
 from servicekit.failures import Failure, Kind
 from servicekit.settings import Secret
 from system_apis.crm.salesforce import Settings
@@ -144,6 +145,20 @@ def test_a_deal_that_was_born_won_is_won_since_its_creation() -> None:
     """Its stage has never changed."""
     record = DEAL | {"LastStageChangeDate": None}
     assert won_since(record, (), WON_STAGES) == datetime(2026, 9, 1, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("markup", "expected"),
+    [
+        (None, None),
+        (Decimal("0.0"), ExpensePolicy(markup_percent="0")),
+        (Decimal("10.0"), ExpensePolicy(markup_percent="10")),
+        (Decimal("7.25"), ExpensePolicy(markup_percent="7.25")),
+    ],
+)
+def test_a_mark_up_on_expenses_is_a_policy(markup: Decimal | None, expected: ExpensePolicy | None) -> None:
+    """Nothing agreed is no policy, zero is one: at cost."""
+    assert expected == contract(Expense_Markup__c=markup).expense_policy
 
 
 def test_a_contract_ends_the_day_after_its_last_day() -> None:

@@ -74,6 +74,13 @@ def answer(status: int, code: str, message: str = "Words.", **headers: str) -> h
             DIALOG,
             "Select a Dimension Value Code for the Dimension Code DEPARTMENT for G/L Account 40100.",
             Kind.INVALID,
+            "missing_dimension",
+        ),
+        (
+            400,
+            DIALOG,
+            "Select a Dimension Value Code for the Dimension Code DEPARTMENT for Project P-1.",
+            Kind.INVALID,
             "cost_centre_required",
         ),
         (400, DIALOG, "Dimension Value COSTCENTRE - CC-1 is blocked.", Kind.INVALID, "cost_centre_blocked"),
@@ -88,6 +95,54 @@ def answer(status: int, code: str, message: str = "Words.", **headers: str) -> h
 def test_each_refusal_has_its_meaning(status: int, code: str, message: str, kind: Kind, ours: str) -> None:
     """By BC's code, then by its words, then by the status, then by the class of its code."""
     failure = failure_of(answer(status, code, message), wrote=True)
+    assert (kind, ours) == (failure.kind, failure.code)
+
+
+@pytest.mark.parametrize(
+    ("message", "kind", "ours"),
+    [
+        (
+            "Posting Date is not within your range of allowed posting dates in Sales Header: No.=1001.",
+            Kind.INVALID,
+            "period_closed",
+        ),
+        (
+            "You cannot post this type of document when Customer C2001 is blocked with type All",
+            Kind.INVALID,
+            "customer_blocked",
+        ),
+        ("The sell-to customer cannot be found.", Kind.INVALID, "unknown_customer_account"),
+        (
+            "The field VAT Prod. Posting Group of table Sales Line contains a value (VAT99) that cannot be found in",
+            Kind.INVALID,
+            "unknown_tax_code",
+        ),
+        ("The field Tax Group Code of table Sales Line contains a value (X)", Kind.INVALID, "unknown_tax_code"),
+        ("The VAT Posting Setup does not exist. Identification fields", Kind.INVALID, "tax_code_not_set_up"),
+        ("The dimension set line already exists. Check existing", Kind.MISCONFIGURED, "dimension_defaulted"),
+        ("The action can be applied to a draft invoice only.", Kind.CONFLICT, "already_posted"),
+        ("The action can be applied to a draft credit memo only.", Kind.CONFLICT, "already_posted"),
+        (
+            "There is no Cust. Ledger Entry within the filter. Filters: Document No.: X",
+            Kind.CONFLICT,
+            "corrected_document_settled",
+        ),
+        ("There is no Currency Exchange Rate within the filter.", Kind.INVALID, "exchange_rate_missing"),
+        ("Please add at least one line item to the invoice.", Kind.INVALID, "no_lines"),
+        ("There is nothing to post.", Kind.CONFLICT, "nothing_to_post"),
+        ("Document No. RR-1 is out of balance by 0.01. Please check", Kind.INVALID, "unbalanced"),
+        ("Account does not exist.", Kind.MISCONFIGURED, "account_not_found"),
+        ('The "accountNumber" does not match to an Account.', Kind.MISCONFIGURED, "account_not_found"),
+        (
+            "Direct Posting must be equal to 'Yes'  in G/L Account: No.=1200. Current value is 'No'.",
+            Kind.MISCONFIGURED,
+            "account_not_postable",
+        ),
+    ],
+)
+def test_each_refusal_of_a_posting_has_its_meaning(message: str, kind: Kind, ours: str) -> None:
+    """In the words of the pages and of the base application, whatever stands before and after them."""
+    failure = failure_of(answer(400, DIALOG, message), wrote=True)
     assert (kind, ours) == (failure.kind, failure.code)
 
 

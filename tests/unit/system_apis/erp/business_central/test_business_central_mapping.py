@@ -18,6 +18,7 @@ from system_apis.erp.business_central.records import (
     PeriodRecord,
     ProjectCardRecord,
     TaxGroupRecord,
+    WindowRecord,
 )
 from system_apis.erp.business_central.settings import CompanySettings
 
@@ -91,16 +92,16 @@ def test_the_last_period_only_ends_the_one_before() -> None:
         PeriodRecord(starting_date=date(2027, month, 1), name=name, new_fiscal_year=False, closed=month == 1)
         for month, name in ((3, "March"), (1, "January"), (2, "February"))
     ]
-    january, february = mapping.to_accounting_periods("GB01", records)
+    january, february = mapping.to_accounting_periods("GB01", records, WindowRecord())
     assert ("January 2027", True) == (january.name, january.closed)
     assert DateRange(from_date=date(2027, 2, 1), to_date=date(2027, 3, 1)) == february.effective
-    assert () == mapping.to_accounting_periods("GB01", [])
+    assert () == mapping.to_accounting_periods("GB01", [], WindowRecord())
 
 
 def test_a_tax_code_without_a_kind_is_not_offered() -> None:
     """Business Central does not say what kind of tax a group is; what the firm has not said is left out."""
     records = [TaxGroupRecord(code="VAT20", display_name="VAT"), TaxGroupRecord(code="ODD", display_name="?")]
-    assert ["VAT20"] == [code.code for code in mapping.to_tax_codes("GB01", {"VAT20": "standard"}, records)]
+    assert ["VAT20"] == [code.code for code in mapping.to_tax_codes("GB01", {"VAT20": "standard"}, {}, records)]
 
 
 def test_payment_terms_carry_the_firms_codes() -> None:

@@ -135,3 +135,54 @@ async def test_a_sign_in_that_fails_says_why(status: int, body: dict[str, Any], 
     with pytest.raises(Failure) as caught:
         await credentials.headers()
     assert kind is caught.value.kind
+
+
+async def test_an_action_has_no_body_and_is_not_repeated() -> None:
+    """One request without a token of concurrency, which actions do not take; its failure leaves it in doubt."""
+    seen: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(204) if len(seen) == 1 else httpx.Response(500)
+
+    erp = service(handler)
+    await erp.act("companies(1)/salesInvoices(2)/Microsoft.NAV.post")
+    assert ("POST", b"") == (seen[0].method, seen[0].content)
+    assert "if-match" not in seen[0].headers
+    with pytest.raises(Failure) as caught:
+        await erp.act("companies(1)/salesInvoices(2)/Microsoft.NAV.post")
+    assert (Kind.IN_DOUBT, 2) == (caught.value.kind, len(seen))
+
+
+@pytest.mark.parametrize(("status", "kind"), [(204, None), (404, None), (409, Kind.CONFLICT)])
+async def test_what_is_gone_is_removed(status: int, kind: Kind | None) -> None:
+    """Removing is conditional; a record that is not there any more is no error."""
+    seen: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(status, json={"error": {"code": "", "message": ""}})
+
+    found = None
+    try:
+        await service(handler).remove("companies(1)/salesInvoices(2)", 'W/"x"')
+    except Failure as failure:
+        found = failure.kind
+    assert (kind, 'W/"x"') == (found, seen[0].headers["if-match"])
+
+
+async def test_pages_keep_their_filter_and_order() -> None:
+    """The first page is asked for with them; later ones by the vendor's own link alone."""
+    seen: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        link = f"https://api.example{request.url.raw_path.decode()}&$skiptoken=x"
+        return httpx.Response(200, json={"value": [{"code": "A"}], "@odata.nextLink": link})
+
+    erp = service(handler)
+    path = "companies(1)/generalLedgerEntries"
+    _, cursor = await erp.page(path, Coded, cursor=None, limit=2, filter="accountNumber eq '1'", orderby="entryNumber")
+    assert {"$filter": ["accountNumber eq '1'"], "$orderby": ["entryNumber"]} == parse_qs(seen[0].url.query.decode())
+    await erp.page(path, Coded, cursor=cursor, limit=2, filter="accountNumber eq '1'", orderby="entryNumber")
+    assert "$skiptoken=x" in seen[1].url.query.decode()

@@ -1,6 +1,6 @@
 """Kantata's records and the canonical model, without a network."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -13,9 +13,10 @@ from canonical.delivery import NewAssignment, NewMilestone, NewProject, NewResou
 from canonical.money import Money, Rate
 from servicekit.failures import Failure, Kind
 from system_apis.psa.kantata import mapping
-from system_apis.psa.kantata.records import Envelope, WorkspaceRecord
+from system_apis.psa.kantata.records import BillingMilestoneRecord, Envelope, WorkspaceRecord
 
 DAY = date(2026, 12, 1)
+MADE = "2026-11-23T10:00:00-08:00"
 
 
 def envelope_of(**maps: dict[str, Any]) -> Envelope:
@@ -187,27 +188,73 @@ def test_a_tentative_assignment_is_a_soft_allocation() -> None:
 
 def test_a_foreign_key_that_was_asked_for_must_be_there() -> None:
     """A record that does not say whose it is cannot be used."""
-    envelope = envelope_of(stories={"7": {"id": "7", "title": "Design", "story_type": "task"}})
+    envelope = envelope_of(stories={"7": {"id": "7", "title": "Design", "story_type": "task", "created_at": MADE}})
     with pytest.raises(Failure) as caught:
         mapping.to_task(envelope.stories["7"])
     assert Kind.BAD_UPSTREAM is caught.value.kind
 
 
-def test_a_custom_date_says_that_the_customer_accepted() -> None:
-    """Completed is the team's word, accepted the customer's."""
+def milestone_of(kept: mapping.Acceptance, billed: dict[str, Any] | None = None, **changes: Any) -> Any:
     story = {
         "id": "7",
         "title": "Pilot",
         "story_type": "milestone",
+        "created_at": MADE,
         "state": "completed",
         "workspace_id": "10",
-        "custom_field_value_ids": ["5"],
+        "custom_field_value_ids": ["5", "6"],
+        "story_state_change_ids": ["1", "2", "3"],
+        **changes,
     }
-    values = {"5": {"id": "5", "custom_field_name": "Accepted on", "value": "2026-12-05"}}
-    envelope = envelope_of(stories={"7": story}, custom_field_values=values)
-    read = {
-        field: mapping.to_milestone(envelope, envelope.stories["7"], None, 100, field)
-        for field in ("Accepted on", "Another", "")
+    values = {
+        "5": {"id": "5", "custom_field_name": "Accepted on", "value": "2026-12-05"},
+        "6": {"id": "6", "custom_field_name": "Accepted by", "value": "Ines Wolf"},
     }
-    assert {"Accepted on": True, "Another": False, "": False} == {name: one.accepted for name, one in read.items()}
-    assert all(one.completed and one.amount is None for one in read.values())
+    states = {
+        str(n): {"id": str(n), "state": state, "created_at": f"2026-12-0{n}T10:00:00-08:00"}
+        for n, state in enumerate(("completed", "started", "completed"), start=1)
+    }
+    envelope = envelope_of(stories={"7": story}, custom_field_values=values, story_state_changes=states)
+    record = None if billed is None else msgspec.convert(billed, BillingMilestoneRecord)
+    return mapping.to_milestone(envelope, envelope.stories["7"], record, 100, kept)
+
+
+def test_custom_fields_say_when_and_by_whom_the_customer_accepted() -> None:
+    """Completed is the team's word, accepted the customer's: a day, told as noon where the account is."""
+    berlin = mapping.Acceptance(day_field="Accepted on", person_field="Accepted by", time_zone="Europe/Berlin")
+    read = milestone_of(berlin)
+    assert (True, datetime(2026, 12, 5, 11, tzinfo=UTC), "Ines Wolf") == (
+        read.accepted,
+        read.accepted_at,
+        read.accepted_by,
+    )
+    for kept in (mapping.Acceptance(), mapping.Acceptance(day_field="Another", person_field="Accepted by")):
+        unkept = milestone_of(kept)
+        assert (False, None, None) == (unkept.accepted, unkept.accepted_at, unkept.accepted_by)
+
+
+def test_a_field_that_is_no_date_is_not_taken_for_one() -> None:
+    """The wrong field in the settings fails the reading instead of accepting milestones."""
+    with pytest.raises(Failure) as caught:
+        milestone_of(mapping.Acceptance(day_field="Accepted by"))
+    assert Kind.BAD_UPSTREAM is caught.value.kind
+
+
+def test_a_milestone_was_completed_when_it_last_became_so() -> None:
+    """Of several completions the last counts; a task that was reopened is not completed."""
+    done = milestone_of(mapping.Acceptance())
+    assert (True, datetime(2026, 12, 3, 18, tzinfo=UTC)) == (done.completed, done.completed_at)
+    reopened = milestone_of(mapping.Acceptance(), state="started")
+    assert (False, None) == (reopened.completed, reopened.completed_at)
+
+
+@pytest.mark.parametrize(("invoice_id", "state"), [(None, "unbilled"), (9001, "invoiced")])
+def test_an_invoice_on_its_amount_says_that_a_milestone_is_billed(invoice_id: int | None, state: str) -> None:
+    """The billing milestone holds the invoice; without an amount nothing is billed."""
+    billed = {"id": "3", "title": "Pilot", "amount_in_cents": 6000025, "currency": "EUR", "invoice_id": invoice_id}
+    read = milestone_of(mapping.Acceptance(), billed)
+    assert (Money(amount="60000.25", currency="EUR"), state) == (read.amount, read.billing_state)
+    assert (None, "unbilled") == (
+        milestone_of(mapping.Acceptance()).amount,
+        milestone_of(mapping.Acceptance()).billing_state,
+    )

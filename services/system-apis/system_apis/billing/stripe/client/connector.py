@@ -11,14 +11,18 @@ from canonical.billing import (
     NewBillingSchedule,
     ScheduleAmendment,
 )
+from canonical.invoicing import CreditNote, Invoice, NewCreditNote, NewInvoice
 from servicekit.clock import Clock
 from servicekit.failures import Failure, Kind
 from servicekit.upstream import Upstream
 from system_apis.billing.stripe import mapping
 from system_apis.billing.stripe.client import webhooks
+from system_apis.billing.stripe.client.credit_notes import CreditNotes
+from system_apis.billing.stripe.client.invoices import Invoices, refuse_own_numbers
 from system_apis.billing.stripe.client.schedules import Schedules
 from system_apis.billing.stripe.client.wire import MAX_PAGE, PageRecord, Wire, place
 from system_apis.billing.stripe.mapping import PREFIX, CustomerRecord, ProductRecord
+from system_apis.billing.stripe.mapping.seller import Seller
 from system_apis.billing.stripe.settings import StripeSettings
 from system_apis.listing import Hint, Listing
 from system_apis.writes import Settlement
@@ -28,11 +32,15 @@ class Connector:
     """A `Billing` for the one legal entity whose Stripe account this is."""
 
     # A key is remembered for 24 hours at least (docs.stripe.com/api/idempotent_requests); after that the account is
-    # looked for first. A schedule's parts have ids of our own for good: the product its id, a price its lookup key.
+    # looked for first, and so are an invoice and a credit note, by lists that do not lag. A schedule's parts have ids
+    # of our own for good: the product its id, a price its lookup key. A draft is deleted once, whoever asks how often.
     settlements: Mapping[str, Settlement] = {
         "create_account": Settlement(kind="native_key"),
         "create_schedule": Settlement(kind="unique_id"),
         "amend_schedule": Settlement(kind="unique_id"),
+        "create_invoice": Settlement(kind="native_key"),
+        "discard_invoice": Settlement(kind="unique_id"),
+        "create_credit_note": Settlement(kind="native_key"),
     }
 
     def __init__(self, name: str, settings: StripeSettings, http: Upstream) -> None:
@@ -41,6 +49,9 @@ class Connector:
         self._entity = settings.legal_entity_code
         self._wire = Wire(http, settings)
         self._schedules = Schedules(self._wire, self._entity)
+        seller = Seller(legal_entity_code=self._entity, time_zone=settings.time_zone)
+        self._invoices = Invoices(self._wire, seller)
+        self._credit_notes = CreditNotes(self._wire, seller, self._invoices)
 
     @classmethod
     def connect(cls, name: str, settings: StripeSettings, clock: Clock) -> Self:  # noqa: ARG003  every vendor's form
@@ -105,6 +116,39 @@ class Connector:
     async def cancel_schedule(self, native_id: str) -> BillingSchedule:
         return await self._schedules.cancel(native_id)
 
+    async def invoice(self, native_id: str) -> Invoice:
+        return await self._invoices.one(native_id)
+
+    async def invoices(self, cursor: str | None, limit: int) -> Listing[Invoice]:
+        return await self._invoices.page(cursor, limit)
+
+    async def invoice_of(self, reference: str) -> Invoice | None:
+        return await self._invoices.of_reference(reference)
+
+    async def create_invoice(self, new: NewInvoice, key: str) -> Invoice:
+        return await self._invoices.create(new, key)
+
+    async def created_invoice(self, new: NewInvoice, key: str) -> Invoice | None:
+        return await self._invoices.created(new, key)
+
+    async def issue_invoice(self, native_id: str) -> Invoice:
+        return await self._invoices.issue(native_id)
+
+    async def discard_invoice(self, native_id: str) -> Invoice:
+        return await self._invoices.discard(native_id)
+
+    async def void_invoice(self, native_id: str) -> Invoice:
+        return await self._invoices.void(native_id)
+
+    async def credit_notes(self, invoice_id: str) -> tuple[CreditNote, ...]:
+        return await self._credit_notes.of_invoice(invoice_id)
+
+    async def create_credit_note(self, invoice_id: str, new: NewCreditNote, key: str) -> CreditNote:
+        return await self._credit_notes.create(invoice_id, new, key)
+
+    async def created_credit_note(self, invoice_id: str, new: NewCreditNote, key: str) -> CreditNote | None:
+        return await self._credit_notes.created(invoice_id, new, key)
+
     def hints(self, headers: Mapping[str, str], body: bytes, now: datetime) -> tuple[Hint, ...]:
         secret = self._settings.webhook_secret
         if secret is None:
@@ -113,7 +157,10 @@ class Connector:
         return webhooks.hints_of(body, self._settings.stripe_account)
 
     async def check(self) -> None:
+        """Also refuses an account that numbers invoices per customer, as soon as it has a customer that tells."""
         await self._wire.get("/v1/products", PageRecord[ProductRecord], limit=1)
+        for customer in (await self._wire.get("/v1/customers", PageRecord[CustomerRecord], limit=1)).data:
+            refuse_own_numbers(customer)
 
     async def close(self) -> None:
         await self._wire.close()

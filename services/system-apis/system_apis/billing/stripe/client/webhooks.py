@@ -19,8 +19,20 @@ HEADER = "stripe-signature"
 
 class _Object(msgspec.Struct, frozen=True, kw_only=True):
     object: str
-    id: str
+    id: str | None = None  # an upcoming invoice has none
+    invoice: str | None = None
     product: str | None = None
+
+
+# Which canonical kind an object tells of, and which of its fields names the record.
+_ABOUT = {
+    "customer": ("billing_account", "id"),
+    "product": ("billing_schedule", "id"),
+    "price": ("billing_schedule", "product"),
+    "invoice": ("invoice", "id"),
+    "invoice_payment": ("invoice", "invoice"),
+    "credit_note": ("invoice", "invoice"),
+}
 
 
 class _Data(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,18 +68,14 @@ def hints_of(body: bytes, account: str | None) -> tuple[Hint, ...]:
     try:
         event = msgspec.json.decode(body, type=_Event)
         topic = event.type.partition(".")[0]
-        if topic not in {"customer", "product", "price"} or (account is not None and event.account != account):
+        if topic not in _ABOUT or (account is not None and event.account != account):
             return ()
         about = msgspec.json.decode(event.data.object, type=_Object)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Failure(Kind.MALFORMED, "the delivery cannot be read", vendor_detail=str(error)) from error
-    if about.object == "customer":
-        return (Hint(kind="billing_account", native_id=about.id),)
-    if about.object == "product":
-        return (Hint(kind="billing_schedule", native_id=about.id),)
-    if about.object == "price" and about.product is not None:
-        return (Hint(kind="billing_schedule", native_id=about.product),)
-    return ()  # customer.subscription, customer.source and their like
+    kind, field = _ABOUT.get(about.object, ("", "id"))  # none for customer.subscription, customer.source and their like
+    native_id = getattr(about, field)
+    return (Hint(kind=kind, native_id=native_id),) if kind and native_id is not None else ()
 
 
 def _refused(detail: str) -> Failure:

@@ -69,6 +69,14 @@ class Wire:
         """A record set to a state; doing it twice changes nothing more, so it may be repeated."""
         return await self._post(path, form(fields), wanted, self._headers, repeatable=True)
 
+    async def remove(self, path: str) -> None:
+        """No record any more; one that is gone already is no error."""
+        response = await self._http.send("DELETE", path, headers=self._headers)
+        if not response.is_success:
+            failure = failure_of(response, repeatable=True)
+            if failure.kind is not Kind.MISSING:
+                raise failure
+
     async def close(self) -> None:
         await self._http.aclose()
 

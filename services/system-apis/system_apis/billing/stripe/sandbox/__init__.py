@@ -14,13 +14,14 @@ from system_apis.billing.stripe.sandbox import (
     events,
     invoice_lines,
     invoices,
+    line_batches,
     webhooks,
 )
 from system_apis.billing.stripe.sandbox.accounts import hosted
 from system_apis.billing.stripe.sandbox.door import Door
 from system_apis.billing.stripe.sandbox.refusals import DIALECT
 
-_RESOURCES = (customers, catalogue, invoice_lines, invoices, credit_notes, events, webhooks)
+_RESOURCES = (customers, catalogue, invoice_lines, line_batches, invoices, credit_notes, events, webhooks)
 
 
 def create_sandbox_app(context: Context) -> ASGIApp:

@@ -1,5 +1,6 @@
 """Products and prices. Sources: docs.stripe.com/api/products, docs.stripe.com/api/prices."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -211,6 +212,17 @@ def _create_price(call: Call) -> Body:
     account.insert("price", record)
     call.announce("price.created", record)
     return answered(call, record)
+
+
+def inline_price(call: Call, data: Body, param: str) -> Record:
+    """A price made on the way, for one line of an invoice: of a product that can be sold, and archived at once."""
+    product = call.account.get("product", data["product"])
+    if product is None:
+        raise missing_resource("product", data["product"], param=f"{param}[product]")
+    message = f"Product `{product['id']}` is not available to be purchased because it is not active."
+    listing.refuse_unless(product["active"], message, None, f"{param}[product]")
+    made = _create_price(replace(call, given={**data, "active": False}))
+    return call.account.require("price", made["id"])
 
 
 def _unit_amount(call: Call) -> tuple[int | None, str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sandboxkit.store import Record
 from system_apis.billing.stripe.sandbox import listing
-from system_apis.billing.stripe.sandbox.accounts import Account, Call, changed, new_metadata
+from system_apis.billing.stripe.sandbox.accounts import Account, Call, changed, merged_metadata, new_metadata
 from system_apis.billing.stripe.sandbox.door import Endpoint
 from system_apis.billing.stripe.sandbox.parameters import (
     MAX_AMOUNT,
@@ -24,18 +24,27 @@ from system_apis.billing.stripe.sandbox.parameters import (
 from system_apis.billing.stripe.sandbox.refusals import Body, invalid
 from system_apis.billing.stripe.sandbox.rendering import answered, lines_of
 
+_TAX_AMOUNT = Shape(
+    *("amount", "tax_rate", "taxable_amount"),
+    amount=whole(-MAX_AMOUNT, MAX_AMOUNT),
+    tax_rate=text(unset=False),
+    taxable_amount=whole(-MAX_AMOUNT, MAX_AMOUNT),
+)
 _LINE = Shape(
     "type",
     type=one_of("invoice_line_item", "custom_line_item"),
-    amount=whole(1, MAX_AMOUNT),
+    amount=whole(-MAX_AMOUNT, MAX_AMOUNT),
     description=text(),
     invoice_line_item=text(unset=False),
     unit_amount=whole(0, MAX_AMOUNT),
     quantity=whole(1),
+    metadata=metadata,
+    tax_amounts=listed(_TAX_AMOUNT, most=20),
 )
 _CREATE: dict[str, Reader] = {
     "amount": whole(1, MAX_AMOUNT),
     "credit_amount": whole(0, MAX_AMOUNT),
+    "effective_at": whole(0),
     "email_type": one_of("credit_note", "none"),
     "invoice": text(unset=False),
     "lines": listed(_LINE),
@@ -61,13 +70,7 @@ def endpoints() -> list[Endpoint]:
 def _create(call: Call) -> Body:
     account = call.account
     record, invoice = _drawn_up(call)
-    if record["type"] == "pre_payment":
-        name = "pre_payment_credit_notes_amount"
-        remaining = invoice["amount_remaining"] - record["total"]
-        changed_invoice = invoice | {name: invoice[name] + record["total"], "amount_remaining": remaining}
-    else:
-        name = "post_payment_credit_notes_amount"
-        changed_invoice = invoice | {name: invoice[name] + record["total"]}
+    changed_invoice = invoice | _credited(invoice, record, 1)
     if changed_invoice["status"] == "open" and changed_invoice["amount_remaining"] == 0:
         paid_at = invoice["status_transitions"] | {"paid_at": account.now()}
         changed_invoice |= {"status": "paid", "status_transitions": paid_at}
@@ -78,6 +81,17 @@ def _create(call: Call) -> Body:
     if changed_invoice["status"] != invoice["status"]:
         call.announce("invoice.paid", changed_invoice)
     return answered(call, record)
+
+
+def _credited(invoice: Record, note: Record, sign: int) -> Record:
+    """What a credit note takes off an invoice, or with the sign -1 what its void puts back."""
+    before, after = sign * note["pre_payment_amount"], sign * note["post_payment_amount"]
+    return {
+        "amount_due": invoice["amount_due"] - before,
+        "amount_remaining": invoice["amount_remaining"] - before,
+        "post_payment_credit_notes_amount": invoice["post_payment_credit_notes_amount"] + after,
+        "pre_payment_credit_notes_amount": invoice["pre_payment_credit_notes_amount"] + before,
+    }
 
 
 def _preview(call: Call) -> Body:
@@ -93,6 +107,7 @@ def _drawn_up(call: Call) -> tuple[Record, Record]:
     if ("amount" in given) == ("lines" in given):
         raise invalid("You must specify exactly one of: amount, lines.", "amount")
     lines = _lines(account, invoice, given.get("lines", ()), given.get("amount"))
+    listing.refuse_unless(sum(_sums(lines)) > 0, "The credit note amount must be greater than 0.", None, "amount")
     _check(invoice, sum(_sums(lines)), given)
     return _new_note(call, invoice, lines), invoice
 
@@ -105,12 +120,12 @@ def _new_note(call: Call, invoice: Record, lines: list[Record]) -> Record:
     return {
         "id": note_id,
         "object": "credit_note",
-        **_amounts(lines, paid=invoice["status"] == "paid"),
+        **_amounts(lines, _open_amount(invoice)),
         "created": account.now(),
         "currency": invoice["currency"],
         "customer": invoice["customer"],
         "customer_balance_transaction": None,
-        "effective_at": account.now(),
+        "effective_at": given.get("effective_at") or account.now(),
         "invoice": invoice["id"],
         "lines": listed_lines,
         "livemode": account.livemode,
@@ -127,24 +142,32 @@ def _new_note(call: Call, invoice: Record, lines: list[Record]) -> Record:
     }
 
 
-def _amounts(lines: list[Record], *, paid: bool) -> Body:
-    """What the lines add up to; a credit on a paid invoice comes after payment."""
+def _open_amount(invoice: Record) -> int:
+    """What a credit note can take off before payment."""
+    remaining: int = invoice["amount_remaining"]
+    return 0 if invoice["status"] == "paid" else remaining
+
+
+def _amounts(lines: list[Record], still_open: int) -> Body:
+    """What the lines add up to; a credit beyond what is still open comes after payment."""
     subtotal, tax = _sums(lines)
     total = subtotal + tax
+    before = min(total, still_open)
+    kind = "post_payment" if before == 0 else "pre_payment" if before == total else "mixed"
     return {
         "amount": total,
         "amount_shipping": 0,
         "discount_amount": 0,
         "discount_amounts": [],
-        "post_payment_amount": total if paid else 0,
-        "pre_payment_amount": 0 if paid else total,
+        "post_payment_amount": total - before,
+        "pre_payment_amount": before,
         "pretax_credit_amounts": [],
         "subtotal": subtotal,
         "subtotal_excluding_tax": subtotal,
         "total": total,
         "total_excluding_tax": subtotal,
         "total_taxes": [tax for line in lines for tax in line["taxes"]],
-        "type": "post_payment" if paid else "pre_payment",
+        "type": kind,
     }
 
 
@@ -154,13 +177,12 @@ def _sums(lines: list[Record]) -> tuple[int, int]:
 
 
 def _check(invoice: Record, total: int, given: Mapping[str, Any]) -> None:
-    if invoice["status"] == "paid":
-        spread = given.get("credit_amount", 0) + given.get("out_of_band_amount", 0)
-        message = "The sum of credit amount, refund amount and out of band amount must equal the credit note amount"
-        listing.refuse_unless(spread == total, f"{message} ({total}).", None, "amount")
-        left = invoice["total"] - invoice["post_payment_credit_notes_amount"]
-    else:
-        left = invoice["amount_remaining"]
+    after = total - min(total, _open_amount(invoice))
+    spread = given.get("credit_amount", 0) + given.get("out_of_band_amount", 0)
+    message = "The sum of credit amount, refund amount and out of band amount must equal the post-payment amount"
+    listing.refuse_unless(spread == after, f"{message} ({after}).", None, "amount")
+    credited = invoice["pre_payment_credit_notes_amount"] + invoice["post_payment_credit_notes_amount"]
+    left = invoice["total"] - credited
     message = f"The credit note amount {total} is greater than what can still be credited ({left})."
     listing.refuse_unless(total <= left, message, None, "amount")
 
@@ -181,11 +203,23 @@ def _lines(account: Account, invoice: Record, wanted: Sequence[Body], amount: in
             raise invalid("The line is not one of the invoice's.", f"{param}[invoice_line_item]")
         value = line.get("amount") or source["amount"]
         message = "The amount is greater than that of the invoice line."
-        listing.refuse_unless(value <= source["amount"], message, None, f"{param}[amount]")
+        listing.refuse_unless(abs(value) <= abs(source["amount"]), message, None, f"{param}[amount]")
         described = line | {"description": line.get("description", source["description"])}
-        result.append(
-            _line(account, described, value, [_share(tax, value, source["amount"]) for tax in source["taxes"]])
-        )
+        result.append(_line(account, described, value, _taxes(line, value, source, param)))
+    return result
+
+
+def _taxes(line: Body, value: int, source: Record, param: str) -> list[Body]:
+    """As they were given, by the rates of the invoice's line; else in proportion."""
+    if "tax_amounts" not in line:
+        return [_share(tax, value, source["amount"]) for tax in source["taxes"]]
+    by_rate = {tax["tax_rate_details"]["tax_rate"]: tax for tax in source["taxes"]}
+    result = []
+    for place, given in enumerate(line["tax_amounts"]):
+        tax = by_rate.get(given["tax_rate"])
+        if tax is None or not source.get("_manual"):
+            raise invalid("The tax rate is not one of the line's.", f"{param}[tax_amounts][{place}][tax_rate]")
+        result.append(tax | {"amount": given["amount"], "taxable_amount": given["taxable_amount"]})
     return result
 
 
@@ -205,7 +239,7 @@ def _line(account: Account, given: Body, amount: int, taxes: list[Body]) -> Reco
         "discount_amounts": [],
         "invoice_line_item": given.get("invoice_line_item"),
         "livemode": account.livemode,
-        "metadata": {},
+        "metadata": merged_metadata({}, given.get("metadata", {})),
         "pretax_credit_amounts": [],
         "quantity": given.get("quantity"),
         "tax_rates": [],
@@ -230,8 +264,7 @@ def _void(call: Call) -> Body:
     invoice = account.require("invoice", held["invoice"])
     voidable = held["status"] == "issued" and held["type"] == "pre_payment" and invoice["status"] == "open"
     listing.refuse_unless(voidable, "You can only void a credit note on an open invoice.", "status_transition_invalid")
-    name = "pre_payment_credit_notes_amount"
-    restored = {name: invoice[name] - held["total"], "amount_remaining": invoice["amount_remaining"] + held["total"]}
+    restored = _credited(invoice, held, -1)
     account.save("invoice", invoice | restored)
     record = account.save("credit_note", held | {"status": "void", "voided_at": account.now()})
     call.announce("credit_note.voided", record)

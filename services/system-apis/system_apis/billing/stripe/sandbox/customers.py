@@ -1,7 +1,9 @@
 """Customers and tax rates. Sources: docs.stripe.com/api/customers, docs.stripe.com/api/tax_rates."""
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 from sandboxkit.store import Record
 from system_apis.billing.stripe.sandbox import listing
@@ -95,7 +97,7 @@ def _create(call: Call) -> Body:
         "livemode": account.livemode,
         "metadata": new_metadata(call),
         "name": given.get("name"),
-        "next_invoice_sequence": given.get("next_invoice_sequence", 1),
+        "next_invoice_sequence": given.get("next_invoice_sequence") or 1,
         "phone": given.get("phone"),
         "preferred_locales": given.get("preferred_locales", []),
         "shipping": given.get("shipping"),
@@ -168,7 +170,18 @@ def _address(given: Body | None) -> Body | None:
 
 
 def _create_rate(call: Call) -> Body:
-    account, given = call.account, call.given
+    record = new_rate(call, call.given, new_metadata(call))
+    return answered(call, record)
+
+
+def automatic_rate(call: Call, data: Body) -> Record:
+    """The rate of an amount of tax that the caller reckoned: found by exactly the same data, or made and archived."""
+    same = call.account.find("tax_rate", lambda rate: rate.get("_made_of") == data)
+    return same[0] if same else new_rate(call, {**data, "active": False}, {}, made_of=data)
+
+
+def new_rate(call: Call, given: Mapping[str, Any], with_metadata: dict[str, str], **own: Body) -> Record:
+    account = call.account
     percentage = Decimal(given["percentage"])
     listing.refuse_unless(0 <= percentage <= 100, "Tax rate percentage is between 0 and 100.", param="percentage")
     record: Record = {
@@ -185,15 +198,16 @@ def _create_rate(call: Call) -> Body:
         "jurisdiction": given.get("jurisdiction"),
         "jurisdiction_level": None,
         "livemode": account.livemode,
-        "metadata": new_metadata(call),
+        "metadata": with_metadata,
         "percentage": float(percentage),
         "rate_type": "percentage",
         "state": given.get("state"),
         "tax_type": given.get("tax_type"),
+        **{f"_{name}": value for name, value in own.items()},
     }
     account.insert("tax_rate", record)
     call.announce("tax_rate.created", record)
-    return answered(call, record)
+    return record
 
 
 def _update_rate(call: Call) -> Body:

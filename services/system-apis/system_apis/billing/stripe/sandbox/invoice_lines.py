@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from sandboxkit.store import Record
 from system_apis.billing.stripe.sandbox import listing
 from system_apis.billing.stripe.sandbox.accounts import Account, Call, changed, new_metadata
-from system_apis.billing.stripe.sandbox.catalogue import sellable
+from system_apis.billing.stripe.sandbox.catalogue import inline_price, sellable
 from system_apis.billing.stripe.sandbox.customers import lock_currency
 from system_apis.billing.stripe.sandbox.door import Endpoint
 from system_apis.billing.stripe.sandbox.parameters import (
@@ -32,6 +32,7 @@ from system_apis.billing.stripe.sandbox.refusals import Body, invalid
 from system_apis.billing.stripe.sandbox.rendering import answered, lines_of, shown
 
 MAX_ITEMS = 250
+_PRICED = frozenset({"price_data", "pricing", "quantity", "quantity_decimal", "unit_amount_decimal"})
 _UPDATE: dict[str, Reader] = {
     "amount": whole(-MAX_AMOUNT, MAX_AMOUNT),
     "description": text(),
@@ -62,17 +63,17 @@ def endpoints() -> list[Endpoint]:
 def _create(call: Call) -> Body:
     """With `invoice` the item is on that draft at once; without, it waits for one that includes pending items."""
     account, given = call.account, call.given
-    invoice = _draft(account, given["invoice"]) if "invoice" in given else None
+    invoice = draft(account, given["invoice"]) if "invoice" in given else None
     customer_id = given.get("customer") or (invoice["customer"] if invoice is not None else None)
     if customer_id is None:
         raise invalid("Missing required param: customer.", "customer", "parameter_missing")
     customer = account.require("customer", customer_id, "customer")
-    item = _priced(call, {"id": account.new_id("ii", 24), "object": "invoiceitem", "currency": None})
+    item = priced(call, {"id": account.new_id("ii", 24), "object": "invoiceitem", "currency": None})
     item["currency"] = item["currency"] or (invoice or customer)["currency"]
     if item["currency"] is None:
         raise invalid("Missing required param: currency.", "currency", "parameter_missing")
     check_amount(item["amount"], item["currency"], "amount")
-    item |= _plain_fields(call, customer_id, given.get("invoice"))
+    item |= plain_fields(call, customer_id, given.get("invoice"))
     if invoice is not None:
         listing.refuse_unless(
             invoice["customer"] == customer_id, "The invoice is of another customer.", None, "invoice"
@@ -87,7 +88,8 @@ def _create(call: Call) -> Body:
     return answered(call, item)
 
 
-def _plain_fields(call: Call, customer_id: str, invoice_id: str | None) -> Record:
+def plain_fields(call: Call, customer_id: str, invoice_id: str | None) -> Record:
+    """What an item has beside its price."""
     account, given = call.account, call.given
     rates = [account.require("tax_rate", rate, "tax_rates") for rate in given.get("tax_rates", ())]
     now = account.now()
@@ -109,16 +111,16 @@ def _plain_fields(call: Call, customer_id: str, invoice_id: str | None) -> Recor
     }
 
 
-def _priced(call: Call, held: Record) -> Record:
+def priced(call: Call, held: Record) -> Record:
     """Amount, quantity and price, from an amount or from a unit amount times a quantity."""
     given = call.given
-    if "amount" in given and given.keys() & {"quantity", "quantity_decimal", "unit_amount_decimal", "pricing"}:
+    if "amount" in given and given.keys() & _PRICED:
         raise invalid("You may only specify one of these parameters: amount, quantity.", "amount")
     quantity = Decimal(given.get("quantity_decimal") or given.get("quantity") or held.get("quantity_decimal") or 1)
     held_unit = (held.get("pricing") or {}).get("unit_amount_decimal")
     unit, details, own_currency = Decimal(held_unit or 0), (held.get("pricing") or {}).get("price_details"), None
-    if "pricing" in given:
-        price = sellable(call.account, given["pricing"].get("price", ""), "pricing[price]")
+    if "pricing" in given or "price_data" in given:
+        price = _price(call)
         unit, own_currency = Decimal(price["unit_amount_decimal"]), price["currency"]
         details = {"price": price["id"], "product": price["product"]}
     elif "unit_amount_decimal" in given:
@@ -137,6 +139,13 @@ def _priced(call: Call, held: Record) -> Record:
     }
 
 
+def _price(call: Call) -> Record:
+    """One that exists, or one of the line's own."""
+    if "price_data" in call.given:
+        return inline_price(call, call.given["price_data"], "price_data")
+    return sellable(call.account, call.given["pricing"].get("price", ""), "pricing[price]")
+
+
 def put_on(call: Call, invoice: Record, item: Record) -> Record:
     """The item becomes a line of the draft; returns the invoice with its new totals."""
     account = call.account
@@ -144,9 +153,13 @@ def put_on(call: Call, invoice: Record, item: Record) -> Record:
         len(lines_of(account, invoice["id"])) < MAX_ITEMS, f"An invoice can have at most {MAX_ITEMS} items."
     )
     account.save("invoiceitem", item | {"invoice": invoice["id"]})
+    new_line(account, invoice, item)
+    return recounted(call, invoice)
+
+
+def new_line(account: Account, invoice: Record, item: Record) -> None:
     line: Record = {"id": account.new_id("il", 24), "object": "line_item", "invoice": invoice["id"]}
     account.insert("line_item", line | _line_fields(account, item))
-    return recounted(call, invoice)
 
 
 def _line_fields(account: Account, item: Record) -> Record:
@@ -167,7 +180,8 @@ def _line_fields(account: Account, item: Record) -> Record:
         "quantity": item["quantity"],
         "quantity_decimal": item["quantity_decimal"],
         "subtotal": item["amount"],
-        "taxes": [_tax(item["amount"], rate) for rate in item["tax_rates"]],
+        "_manual": "_taxes" in item,
+        "taxes": item.get("_taxes") or [_tax(item["amount"], rate) for rate in item["tax_rates"]],
     }
 
 
@@ -219,18 +233,18 @@ def _summed(taxes: list[Body]) -> list[Body]:
     return list(result.values())
 
 
-def _draft(account: Account, invoice_id: str) -> Record:
-    invoice = account.require("invoice", invoice_id, "invoice")
+def draft(account: Account, invoice_id: str, param: str = "invoice") -> Record:
+    invoice = account.require("invoice", invoice_id, param)
     message = "This invoice is no longer editable because it has already been finalized."
-    listing.refuse_unless(invoice["status"] == "draft", message, "invoice_not_editable", "invoice")
+    listing.refuse_unless(invoice["status"] == "draft", message, "invoice_not_editable", param)
     return invoice
 
 
 def _update(call: Call) -> Body:
     account = call.account
     held = account.require("invoiceitem", call.id)
-    invoice = _draft(account, held["invoice"]) if held["invoice"] else None
-    record = changed(call, _priced(call, held), "description", "discountable", "period")
+    invoice = draft(account, held["invoice"]) if held["invoice"] else None
+    record = changed(call, priced(call, held), "description", "discountable", "period")
     if "tax_rates" in call.given:
         record["tax_rates"] = [account.require("tax_rate", rate, "tax_rates") for rate in call.given["tax_rates"]]
     check_amount(record["amount"], record["currency"], "amount")
@@ -245,7 +259,7 @@ def _update(call: Call) -> Body:
 def _delete(call: Call) -> Body:
     account = call.account
     held = account.require("invoiceitem", call.id)
-    invoice = _draft(account, held["invoice"]) if held["invoice"] else None
+    invoice = draft(account, held["invoice"]) if held["invoice"] else None
     stub = listing.deletion(account, "invoiceitem", held, trace=False)
     call.announce("invoiceitem.deleted", held)
     if invoice is not None:

@@ -17,6 +17,7 @@ from system_apis.billing.stripe.sandbox.parameters import (
     Shape,
     created,
     currency,
+    listed,
     metadata,
     one_of,
     text,
@@ -30,13 +31,22 @@ STATUSES = ("draft", "open", "paid", "uncollectible", "void")
 # The test payment method that works, and those that decline. Source: docs.stripe.com/testing.
 _WORKING_METHODS = frozenset({"pm_card_visa", "pm_card_mastercard", "pm_usBankAccount_success"})
 _DECLINING_METHODS = frozenset({"pm_card_chargeDeclined", "pm_card_chargeCustomerFail"})
-_FROZEN = frozenset({"collection_method", "currency", "days_until_due", "due_date", "description", "number", "footer"})
+_FIELDS = (
+    *("auto_advance", "collection_method", "custom_fields", "description", "due_date", "effective_at"),
+    *("footer", "number"),
+)
+_FROZEN = frozenset({*_FIELDS, "currency", "days_until_due"} - {"auto_advance"})
+_CUSTOM_FIELD = Shape("name", "value", name=text(40, unset=False), value=text(140, unset=False))
 _UPDATE: dict[str, Reader] = {
     "auto_advance": truth,
+    "automatic_tax": Shape("enabled", enabled=one_of("false")),  # tax is never reckoned here
     "collection_method": one_of("charge_automatically", "send_invoice"),
+    "custom_fields": listed(_CUSTOM_FIELD, most=4),
     "days_until_due": whole(0),
     "description": text(1500),
+    "discounts": one_of(unset=True),  # there are no coupons: none can be inherited
     "due_date": whole(0),
+    "effective_at": whole(0),
     "footer": text(),
     "metadata": metadata,
     "number": text(26),
@@ -110,8 +120,7 @@ def _update(call: Call) -> Body:
     if frozen:
         message = f"Finalized invoices can't be updated in this way: {frozen[0]}."
         raise Refusal(message, code="invoice_not_editable", param=frozen[0])
-    names = ("auto_advance", "collection_method", "description", "due_date", "footer", "number")
-    record = changed(call, held, *names)
+    record = changed(call, held, *_FIELDS)
     if call.given.get("days_until_due") is not None:
         record |= {"_days_until_due": call.given["days_until_due"]}
         record["due_date"] = held["created"] + call.given["days_until_due"] * DAY_S
@@ -125,10 +134,10 @@ def _delete(call: Call) -> Body:
     held = account.require("invoice", call.id)
     message = "You can only delete draft invoices."
     listing.refuse_unless(held["status"] == "draft", message, "invoice_not_editable")
+    call.announce("invoice.deleted", held)
     for line in lines_of(account, held["id"]):
         account.remove("invoiceitem", line["parent"]["invoice_item_details"]["invoice_item"])
         account.remove("line_item", line["id"])
-    call.announce("invoice.deleted", held)
     return listing.deletion(account, "invoice", held, trace=False)
 
 
@@ -146,7 +155,7 @@ def _finalized(call: Call, held: Record) -> Record:
     now = account.now()
     record = held | {
         "auto_advance": call.given.get("auto_advance", held["auto_advance"]),
-        "effective_at": now,
+        "effective_at": held["effective_at"] or now,
         "ending_balance": 0,
         "hosted_invoice_url": f"https://invoice.stripe.com/i/{account.id}/{held['id']}",
         "invoice_pdf": f"https://pay.stripe.com/invoice/{account.id}/{held['id']}/pdf",
@@ -230,7 +239,8 @@ def _settled(call: Call, held: Record, more: Record) -> Record:
     }
     account.save("invoice", record)
     if amount:
-        account.insert("invoice_payment", new_payment(account, record, amount, out_of_band=bool(more)))
+        payment = account.insert("invoice_payment", new_payment(account, record, amount, out_of_band=bool(more)))
+        call.announce("invoice_payment.paid", payment)
     call.announce("invoice.paid", record)
     call.announce("invoice.payment_succeeded", record)
     return record

@@ -138,7 +138,7 @@ def one_of(*values: str, unset: bool = False) -> Reader:
         if value == "" and unset:
             return None
         if value not in values:
-            allowed = ", ".join(values[:-1]) + (f" or {values[-1]}" if len(values) > 1 else values[-1])
+            allowed = ", ".join(values[:-1]) + (f" or {values[-1]}" if len(values) > 1 else "".join(values))
             raise invalid(f"Invalid {name}: must be one of {allowed}", name)
         return value
 

@@ -23,6 +23,8 @@ _EXPANDABLE: Mapping[str, Mapping[str, str]] = {
 def shown(account: Account, record: Record) -> Body:
     """The record as the API shows it."""
     body = {name: value for name, value in record.items() if not name.startswith("_")}
+    if body.get("object") == "customer" and account.invoice_prefix is not None:
+        body.pop("next_invoice_sequence", None)  # omitted where the account has the sequence
     if body.get("object") == "invoice" and not body.get("deleted"):
         lines = lines_of(account, body["id"])
         url = f"/v1/invoices/{body['id']}/lines"

@@ -228,6 +228,7 @@ _OBJECTS = (
         _pick("Retainer_Period__c", "Month", "Quarter", "Year"),
         Field(name="Retainer_Amount__c", type="currency"),
         Field(name="Retainer_Hours__c", type="double", scale=0),
+        Field(name="Expense_Markup__c", type="percent", scale=2),
         Field(name="Planned_Margin__c", type="percent", scale=0),
         Field(name="Non_Standard_Terms__c", type="boolean", default=False),
         _lookup("Amends_Contract__c", "Contract", "Amends_Contract__r", "Amendments__r"),

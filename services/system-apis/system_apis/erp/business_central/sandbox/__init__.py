@@ -23,4 +23,4 @@ def create_sandbox_app(context: Context) -> ASGIApp:
         Route("/{tenant}/oauth2/v2.0/token", entra.token, methods=["POST"]),
         Route("/v2.0/{rest:path}", vendor.answer, methods=METHODS),
     ]
-    return create_sandbox(context, dialect(), routes, Administration(context, vendor.books).actions())
+    return create_sandbox(context, dialect(), routes, Administration(context, vendor).actions())

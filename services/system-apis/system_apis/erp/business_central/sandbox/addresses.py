@@ -7,8 +7,9 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from system_apis.erp.business_central.sandbox.entities import BY_API, STANDARD
+from system_apis.erp.business_central.sandbox.entities import BY_API
 from system_apis.erp.business_central.sandbox.refusals import Refusal, bad_request, no_segment
+from system_apis.erp.business_central.sandbox.shapes import STANDARD
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _SEGMENT = re.compile(r"(?P<name>[$A-Za-z][\w.]*)(?:\((?P<key>.*)\))?")

@@ -2,23 +2,29 @@
 
 from sandboxkit.app import Action, Context
 from sandboxkit.store import Record
-from system_apis.erp.business_central.sandbox.books import Books
-from system_apis.erp.business_central.sandbox.entities import BY_API, CUSTOMERS, STANDARD
+from system_apis.erp.business_central.sandbox.entities import BY_API, CUSTOMERS
 from system_apis.erp.business_central.sandbox.filters import Row
+from system_apis.erp.business_central.sandbox.posting_entities import SALES_INVOICES
+from system_apis.erp.business_central.sandbox.reckoning import exact
+from system_apis.erp.business_central.sandbox.service import BusinessCentral
+from system_apis.erp.business_central.sandbox.shapes import EMPTY_DATE, STANDARD
 
 
 class Administration:
     """Deeds of an administrator, by the control door."""
 
-    def __init__(self, context: Context, books: Books) -> None:
+    def __init__(self, context: Context, vendor: BusinessCentral) -> None:
         self._context = context
-        self._books = books
+        self._books = vendor.books
+        self._posting = vendor.posting
 
     def actions(self) -> dict[str, Action]:
         return {
             "create_dimension_value": self.create_dimension_value,
             "block_customer": self.block_customer,
             "require_dimension": self.require_dimension,
+            "open_posting_window": self.open_posting_window,
+            "register_customer_payment": self.register_customer_payment,
         }
 
     async def create_dimension_value(self, deed: Record) -> Record:
@@ -48,6 +54,27 @@ class Administration:
         company = self._company(deed)
         setup = self._books.setup(company) | {"mandatoryProjectDimensions": deed["dimensions"]}
         return self._context.store.put("companySetup", company, setup)
+
+    async def open_posting_window(self, deed: Record) -> Record:
+        """`{company, from, to}`: Allow Posting From and To of the general ledger setup; an empty text is no bound."""
+        entity = BY_API[STANDARD]["generalLedgerSetup"]
+        setup = self._books.rows(entity, self._company(deed))[0]
+        window = {"allowPostingFrom": deed["from"] or EMPTY_DATE, "allowPostingTo": deed["to"] or EMPTY_DATE}
+        return self._books.keep(entity, setup | window)
+
+    async def register_customer_payment(self, deed: Record) -> Record:
+        """`{company, invoice, amount, date}`: the page "Register Customer Payments"; the invoice by its posted number.
+
+        Without an amount all that is open is paid, without a date today.
+        """
+        company = self._company(deed)
+        invoice = self._books.keyed(SALES_INVOICES, company, str(deed["invoice"]))
+        if invoice is None or invoice["status"] != "Open":
+            return {"error": f"there is no open invoice {deed['invoice']}"}
+        amount = exact(deed.get("amount") or invoice["remainingAmount"])
+        if not 0 < amount <= exact(invoice["remainingAmount"]):
+            return {"error": f"{invoice['remainingAmount']} are open"}
+        return self._posting.sales.pay(invoice, amount, str(deed.get("date") or self._books.today()))
 
     def _company(self, deed: Record) -> str:
         company: Row | None = self._books.company(str(deed["company"]))

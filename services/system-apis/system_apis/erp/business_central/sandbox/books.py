@@ -7,8 +7,10 @@ import uuid
 from typing import Any
 
 from sandboxkit.app import Context
-from system_apis.erp.business_central.sandbox.entities import COMPANIES, Entity
+from system_apis.erp.business_central.sandbox.entities import COMPANIES
 from system_apis.erp.business_central.sandbox.filters import Row
+from system_apis.erp.business_central.sandbox.posting_entities import DIMENSION_SET_LINES
+from system_apis.erp.business_central.sandbox.shapes import Entity
 
 
 class Books:
@@ -29,7 +31,7 @@ class Books:
     def rows(self, entity: Entity, company: str) -> list[Row]:
         """In the order of the table's primary key."""
         found = self._store.find(entity.store_kind, lambda row: row["companyId"] == company)
-        return sorted(found, key=lambda row: str(row.get(entity.key, "")))
+        return sorted(found, key=lambda row: _order(row.get(entity.key, "")))
 
     def row(self, entity: Entity, company: str, record_id: str) -> Row | None:
         return self._store.get(entity.store_kind, f"{company}/{record_id.lower()}")
@@ -49,6 +51,25 @@ class Books:
     def delete(self, entity: Entity, row: Row) -> None:
         self._store.delete(entity.store_kind, f"{row['companyId']}/{row['id']}")
 
+    def parts(self, part: Entity, row: Row) -> list[Row]:
+        """What belongs to a record, in order: its dimensions stand in it, its lines beside it."""
+        if part.set_name == DIMENSION_SET_LINES.set_name:
+            return list(row.get(part.set_name, []))
+        held = self._store.get(part.store_kind, f"{row['companyId']}/{row['id']}")
+        return list(held["rows"]) if held else []
+
+    def keep_parts(self, part: Entity, row: Row, rows: list[Row]) -> None:
+        body = {"companyId": row["companyId"], "id": row["id"], "rows": rows}
+        self._store.put(part.store_kind, f"{row['companyId']}/{row['id']}", body)
+
+    def drop_parts(self, part: Entity, row: Row) -> None:
+        self._store.delete(part.store_kind, f"{row['companyId']}/{row['id']}")
+
+    def owner_of(self, part: Entity, company: str, part_id: str) -> str | None:
+        """The id of the record that a line belongs to."""
+        held = self._store.find(part.store_kind, lambda body: body["companyId"] == company)
+        return next((str(body["id"]) for body in held if any(row["id"] == part_id for row in body["rows"])), None)
+
     def next_number(self, series: str, company: str) -> int:
         return self._store.next_number(f"{series} {company}", 10)
 
@@ -56,9 +77,16 @@ class Books:
         """What an administrator set up and no page shows: mandatory dimensions, manual numbers."""
         return self._store.get("companySetup", company) or {}
 
+    def today(self) -> str:
+        return self._context.clock.now().date().isoformat()
+
     def now(self) -> str:
         """Seven digits, as BC writes moments."""
         return self._context.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f3Z")
+
+
+def _order(key: Any) -> Any:
+    return key if isinstance(key, int) else str(key)
 
 
 def etag(row: Row) -> str:

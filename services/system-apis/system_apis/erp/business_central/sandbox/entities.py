@@ -4,95 +4,29 @@ Sources: Microsoft's API v2.0 pages (AL source of Apps/W1/APIV2); `projectCards`
 Project table, an AL extension that a real installation needs just as the sandbox does.
 """
 
-from dataclasses import dataclass, field
-
-STANDARD = "v2.0"
-PROJECTS = "syncline/projects/v1.0"
-EMPTY_ID = "00000000-0000-0000-0000-000000000000"
-EMPTY_DATE = "0001-01-01"
-BLOCKED = (" ", "Ship", "Invoice", "All")
-PROJECT_STATUS = ("Planning", "Quote", "Open", "Completed")
-
-
-@dataclass(frozen=True)
-class Field:
-    """A field as the page shows it. `type`: guid, code, text, enum, date, moment, decimal, integer or boolean."""
-
-    name: str
-    type: str = "text"
-    length: int = 0
-    caption: str = ""
-    editable: bool = True
-    options: tuple[str, ...] = ()
-
-    @property
-    def empty(self) -> object:
-        """What BC shows where nothing was entered."""
-        blanks: dict[str, object] = {"guid": EMPTY_ID, "date": EMPTY_DATE, "decimal": 0, "integer": 0, "boolean": False}
-        if self.type == "enum":
-            return self.options[0]
-        return blanks.get(self.type, "")
-
-
-@dataclass(frozen=True)
-class Navigation:
-    """A way from a record to others: the records of `target` whose `theirs` equals this record's `ours`."""
-
-    target: str
-    theirs: str
-    ours: str
-    many: bool
-
-
-@dataclass(frozen=True)
-class Entity:
-    """An entity set. `kind` is where the store keeps its records: two pages may show one table."""
-
-    set_name: str
-    name: str
-    caption: str
-    fields: tuple[Field, ...]
-    kind: str = ""
-    api: str = STANDARD
-    key: str = "code"  # the primary key of the table: unique in a company, and the default order
-    may: frozenset[str] = frozenset()
-    required: tuple[str, ...] = ()
-    webhooks: bool = False
-    navigations: dict[str, Navigation] = field(default_factory=dict)
-
-    @property
-    def store_kind(self) -> str:
-        return self.kind or self.set_name
-
-    def field(self, name: str) -> Field | None:
-        return next((known for known in self.fields if known.name == name), None)
-
-
-def _id() -> Field:
-    return Field("id", "guid", caption="Id", editable=False)
-
-
-def _modified() -> Field:
-    return Field("lastModifiedDateTime", "moment", caption="Last Modified Date", editable=False)
-
-
-def _code(name: str = "code", length: int = 10, caption: str = "Code", *, editable: bool = True) -> Field:
-    return Field(name, "code", length, caption, editable)
-
-
-def _text(name: str, length: int, caption: str, *, editable: bool = True) -> Field:
-    return Field(name, "text", length, caption, editable)
-
-
-WRITABLE = frozenset({"insert", "modify", "delete"})
+from system_apis.erp.business_central.sandbox.posting_entities import POSTING_PAGES
+from system_apis.erp.business_central.sandbox.shapes import (
+    BLOCKED,
+    PROJECT_STATUS,
+    PROJECTS,
+    STANDARD,
+    WRITABLE,
+    Entity,
+    Field,
+    Navigation,
+    code_field,
+    id_field,
+    modified_field,
+    text_field,
+)
 
 _ADDRESS = (
-    _text("addressLine1", 100, "Address Line 1"),
-    _text("addressLine2", 50, "Address Line 2"),
-    _text("city", 30, "City"),
-    _text("state", 30, "State"),
-    _code("country", 10, "Country/Region Code"),
-    _code("postalCode", 20, "Post Code"),
+    text_field("addressLine1", 100, "Address Line 1"),
+    text_field("addressLine2", 50, "Address Line 2"),
+    text_field("city", 30, "City"),
+    text_field("state", 30, "State"),
+    code_field("country", 10, "Country/Region Code"),
+    code_field("postalCode", 20, "Post Code"),
 )
 
 CUSTOMERS = Entity(
@@ -100,21 +34,21 @@ CUSTOMERS = Entity(
     "customer",
     "Customer",
     (
-        _id(),
-        _code("number", 20, "No."),
-        _text("displayName", 100, "Display Name"),
+        id_field(),
+        code_field("number", 20, "No."),
+        text_field("displayName", 100, "Display Name"),
         Field("type", "enum", caption="Type", options=("Company", "Person")),
         *_ADDRESS,
-        _text("phoneNumber", 30, "Phone No."),
-        _text("email", 80, "Email"),
-        _text("website", 80, "Website"),
+        text_field("phoneNumber", 30, "Phone No."),
+        text_field("email", 80, "Email"),
+        text_field("website", 80, "Website"),
         Field("taxLiable", "boolean", caption="Tax Liable"),
-        _text("taxRegistrationNumber", 20, "Tax Registration No."),
+        text_field("taxRegistrationNumber", 20, "Tax Registration No."),
         Field("currencyId", "guid", caption="Currency Id"),
-        _code("currencyCode", 10, "Currency Code"),
+        code_field("currencyCode", 10, "Currency Code"),
         Field("paymentTermsId", "guid", caption="Payment Terms Id"),
         Field("blocked", "enum", caption="Blocked", options=BLOCKED),
-        _modified(),
+        modified_field(),
     ),
     key="number",
     may=WRITABLE,
@@ -129,7 +63,7 @@ PROJECTS_PAGE = Entity(
     "projects",
     "project",
     "Project",
-    (_id(), _code("number", 20, "No."), _text("displayName", 100, "Description"), _modified()),
+    (id_field(), code_field("number", 20, "No."), text_field("displayName", 100, "Description"), modified_field()),
     key="number",
     may=WRITABLE,
 )
@@ -139,17 +73,17 @@ PROJECT_CARDS = Entity(
     "projectCard",
     "Project",
     (
-        _id(),
-        _code("number", 20, "No."),
-        _text("displayName", 100, "Description"),
-        _code("billToCustomerNumber", 20, "Bill-to Customer No."),
+        id_field(),
+        code_field("number", 20, "No."),
+        text_field("displayName", 100, "Description"),
+        code_field("billToCustomerNumber", 20, "Bill-to Customer No."),
         Field("status", "enum", caption="Status", options=PROJECT_STATUS),
-        _code("globalDimension1Code", 20, "Global Dimension 1 Code"),
-        _code("currencyCode", 10, "Currency Code"),
+        code_field("globalDimension1Code", 20, "Global Dimension 1 Code"),
+        code_field("currencyCode", 10, "Currency Code"),
         Field("startingDate", "date", caption="Starting Date"),
         Field("endingDate", "date", caption="Ending Date"),
-        _text("externalReference", 50, "External Reference"),
-        _modified(),
+        text_field("externalReference", 50, "External Reference"),
+        modified_field(),
     ),
     kind="projects",
     api=PROJECTS,
@@ -163,13 +97,13 @@ _REFERENCE_PAGES = (
         "companyInformation",
         "Company Information",
         (
-            _id(),
-            _text("displayName", 100, "Display Name"),
+            id_field(),
+            text_field("displayName", 100, "Display Name"),
             *_ADDRESS,
-            _text("taxRegistrationNumber", 20, "Tax Registration No."),
-            _code("currencyCode", 10, "Currency Code", editable=False),
+            text_field("taxRegistrationNumber", 20, "Tax Registration No."),
+            code_field("currencyCode", 10, "Currency Code", editable=False),
             Field("currentFiscalYearStartDate", "date", caption="Current Fiscal Year Start Date", editable=False),
-            _modified(),
+            modified_field(),
         ),
         key="id",
         may=frozenset({"modify"}),
@@ -180,12 +114,15 @@ _REFERENCE_PAGES = (
         "generalLedgerSetup",
         "General Ledger Setup",
         (
-            _id(),
+            id_field(),
             Field("allowPostingFrom", "date", caption="Allow Posting From", editable=False),
             Field("allowPostingTo", "date", caption="Allow Posting To", editable=False),
-            _code("localCurrencyCode", 10, "LCY Code", editable=False),
-            *(_code(f"shortcutDimension{n}Code", 20, f"Shortcut Dimension {n} Code", editable=False) for n in (1, 2)),
-            _modified(),
+            code_field("localCurrencyCode", 10, "LCY Code", editable=False),
+            *(
+                code_field(f"shortcutDimension{n}Code", 20, f"Shortcut Dimension {n} Code", editable=False)
+                for n in (1, 2)
+            ),
+            modified_field(),
         ),
         key="id",
     ),
@@ -194,13 +131,13 @@ _REFERENCE_PAGES = (
         "accountingPeriod",
         "Accounting Period",
         (
-            _id(),
+            id_field(),
             Field("startingDate", "date", caption="Starting Date", editable=False),
-            _text("name", 10, "Name", editable=False),
+            text_field("name", 10, "Name", editable=False),
             Field("newFiscalYear", "boolean", caption="New Fiscal Year", editable=False),
             Field("closed", "boolean", caption="Closed", editable=False),
             Field("dateLocked", "boolean", caption="Date Locked", editable=False),
-            _modified(),
+            modified_field(),
         ),
         key="startingDate",
     ),
@@ -209,11 +146,11 @@ _REFERENCE_PAGES = (
         "dimension",
         "Dimension",
         (
-            _id(),
-            _code("code", 20, editable=False),
-            _text("displayName", 30, "Display Name", editable=False),
-            _text("consolidationCode", 20, "Consolidation Code", editable=False),
-            _modified(),
+            id_field(),
+            code_field("code", 20, editable=False),
+            text_field("displayName", 30, "Display Name", editable=False),
+            text_field("consolidationCode", 20, "Consolidation Code", editable=False),
+            modified_field(),
         ),
         webhooks=True,
         navigations={"dimensionValues": Navigation("dimensionValues", "dimensionId", "id", many=True)},
@@ -223,12 +160,12 @@ _REFERENCE_PAGES = (
         "dimensionValue",
         "Dimension Value",
         (
-            _id(),
-            _code("code", 20, editable=False),
+            id_field(),
+            code_field("code", 20, editable=False),
             Field("dimensionId", "guid", caption="Dimension Id", editable=False),
-            _text("displayName", 50, "Display Name", editable=False),
-            _text("consolidationCode", 20, "Consolidation Code", editable=False),
-            _modified(),
+            text_field("displayName", 50, "Display Name", editable=False),
+            text_field("consolidationCode", 20, "Consolidation Code", editable=False),
+            modified_field(),
         ),
     ),
 )
@@ -239,14 +176,14 @@ _SETUP_PAGES = (
         "paymentTerm",
         "Payment Terms",
         (
-            _id(),
-            _code(),
-            _text("displayName", 100, "Display Name"),
-            _text("dueDateCalculation", 32, "Due Date Calculation"),
-            _text("discountDateCalculation", 32, "Discount Date Calculation"),
+            id_field(),
+            code_field(),
+            text_field("displayName", 100, "Display Name"),
+            text_field("dueDateCalculation", 32, "Due Date Calculation"),
+            text_field("discountDateCalculation", 32, "Discount Date Calculation"),
             Field("discountPercent", "decimal", caption="Discount %"),
             Field("calculateDiscountOnCreditMemos", "boolean", caption="Calc. Disc. On Credit Memos"),
-            _modified(),
+            modified_field(),
         ),
         may=WRITABLE,
         required=("code",),
@@ -257,11 +194,11 @@ _SETUP_PAGES = (
         "taxGroup",
         "Tax Group",
         (
-            _id(),
-            _code("code", 20),
-            _text("displayName", 100, "Display Name"),
+            id_field(),
+            code_field("code", 20),
+            text_field("displayName", 100, "Display Name"),
             Field("taxType", "enum", caption="Tax Type", editable=False, options=("Sales Tax", "VAT")),
-            _modified(),
+            modified_field(),
         ),
         may=WRITABLE,
         required=("code",),
@@ -271,13 +208,13 @@ _SETUP_PAGES = (
         "currency",
         "Currency",
         (
-            _id(),
-            _code(),
-            _text("displayName", 30, "Display Name"),
-            _text("symbol", 10, "Symbol"),
-            _text("amountDecimalPlaces", 5, "Amount Decimal Places"),
+            id_field(),
+            code_field(),
+            text_field("displayName", 30, "Display Name"),
+            text_field("symbol", 10, "Symbol"),
+            text_field("amountDecimalPlaces", 5, "Amount Decimal Places"),
             Field("amountRoundingPrecision", "decimal", caption="Amount Rounding Precision"),
-            _modified(),
+            modified_field(),
         ),
         may=WRITABLE,
         required=("code",),
@@ -287,7 +224,13 @@ _SETUP_PAGES = (
         "countriesRegions",
         "countryRegion",
         "Country/Region",
-        (_id(), _code(), _text("displayName", 50, "Display Name"), _text("addressFormat", 20, "Format"), _modified()),
+        (
+            id_field(),
+            code_field(),
+            text_field("displayName", 50, "Display Name"),
+            text_field("addressFormat", 20, "Format"),
+            modified_field(),
+        ),
         may=WRITABLE,
         required=("code",),
     ),
@@ -298,18 +241,20 @@ COMPANIES = Entity(
     "company",
     "Company",
     (
-        _id(),
-        _text("systemVersion", 250, "System Version", editable=False),
+        id_field(),
+        text_field("systemVersion", 250, "System Version", editable=False),
         Field("timestamp", "integer", caption="Timestamp", editable=False),
-        _text("name", 30, "Name", editable=False),
-        _text("displayName", 250, "Display Name", editable=False),
-        _text("businessProfileId", 250, "Business Profile Id", editable=False),
+        text_field("name", 30, "Name", editable=False),
+        text_field("displayName", 250, "Display Name", editable=False),
+        text_field("businessProfileId", 250, "Business Profile Id", editable=False),
         Field("systemModifiedAt", "moment", caption="System Modified At", editable=False),
     ),
     key="name",
 )
 
 BY_API: dict[str, dict[str, Entity]] = {
-    STANDARD: {page.set_name: page for page in (CUSTOMERS, PROJECTS_PAGE, *_REFERENCE_PAGES, *_SETUP_PAGES)},
+    STANDARD: {
+        page.set_name: page for page in (CUSTOMERS, PROJECTS_PAGE, *_REFERENCE_PAGES, *_SETUP_PAGES, *POSTING_PAGES)
+    },
     PROJECTS: {PROJECT_CARDS.set_name: PROJECT_CARDS},
 }

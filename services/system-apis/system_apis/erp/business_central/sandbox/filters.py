@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from system_apis.erp.business_central.sandbox.entities import EMPTY_DATE, EMPTY_ID, Entity, Field
 from system_apis.erp.business_central.sandbox.refusals import Refusal, bad_request
+from system_apis.erp.business_central.sandbox.shapes import EMPTY_DATE, EMPTY_ID, Entity, Field
 
 Row = dict[str, Any]
 Test = Callable[[Row], bool]

@@ -2,8 +2,9 @@
 
 from xml.sax.saxutils import quoteattr
 
-from system_apis.erp.business_central.sandbox.entities import BY_API, COMPANIES, Entity
+from system_apis.erp.business_central.sandbox.entities import BY_API, COMPANIES
 from system_apis.erp.business_central.sandbox.filters import edm_type
+from system_apis.erp.business_central.sandbox.shapes import Entity
 
 _HEAD = (
     '<?xml version="1.0" encoding="utf-8"?>'

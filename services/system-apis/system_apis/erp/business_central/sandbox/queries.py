@@ -10,9 +10,10 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from system_apis.erp.business_central.sandbox.books import Books, shown
-from system_apis.erp.business_central.sandbox.entities import BY_API, Entity
+from system_apis.erp.business_central.sandbox.entities import BY_API
 from system_apis.erp.business_central.sandbox.filters import Row, Test, parse_filter, unknown_property
 from system_apis.erp.business_central.sandbox.refusals import Refusal, bad_request
+from system_apis.erp.business_central.sandbox.shapes import Entity, Navigation
 
 MAX_PAGE = 20_000
 _KNOWN = {"$filter", "$select", "$orderby", "$top", "$skip", "$count", "$expand", "$skiptoken", "$schemaversion"}
@@ -94,11 +95,17 @@ def represented(query: Query, row: Row, books: Books) -> dict[str, Any]:
     record = shown(query.entity, row, query.select)
     for expansion in query.expansions:
         navigation = query.entity.navigations[expansion.name]
-        related = books.rows(expansion.query.entity, row["companyId"])
-        theirs = [other for other in related if other.get(navigation.theirs) == row.get(navigation.ours)]
+        theirs = _related(books, navigation, expansion.query.entity, row)
         records = [represented(expansion.query, other, books) for other in expansion.query.found(theirs)]
         record[expansion.name] = records if navigation.many else next(iter(records), None)
     return record
+
+
+def _related(books: Books, navigation: Navigation, target: Entity, row: Row) -> list[Row]:
+    if navigation.part:
+        return books.parts(target, row)
+    related = books.rows(target, row["companyId"])
+    return [other for other in related if other.get(navigation.theirs) == row.get(navigation.ours)]
 
 
 def _selection(query: Query) -> str:
@@ -159,14 +166,26 @@ def _sort_key(name: str) -> Callable[[Row], tuple[str, Any]]:
 
 
 def _expansions(text: str, entity: Entity) -> list[Expansion]:
-    """Parts are divided by commas outside brackets; options inside them by semicolons."""
+    """Parts are divided by commas outside brackets; options inside them by semicolons, expansions among them."""
     found: list[Expansion] = []
-    for part in re.findall(r"[^,()]+(?:\([^()]*\))?", text):
-        name, _, inner = part.strip().partition("(")
+    for part in _divided(text, ","):
+        name, _, inner = part.partition("(")
         navigation = entity.navigations.get(name)
         if navigation is None:
             raise unknown_property(name, entity)
-        pairs = (option.partition("=") for option in inner.rstrip(")").split(";") if option.strip())
+        pairs = (option.partition("=") for option in _divided(inner.removesuffix(")"), ";"))
         options = {key.strip(): value for key, _, value in pairs}
         found.append(Expansion(name, parse_query(options, BY_API[entity.api][navigation.target])))
     return found
+
+
+def _divided(text: str, mark: str) -> list[str]:
+    """The pieces of *text* between the marks that stand outside brackets."""
+    pieces, depth = [""], 0
+    for letter in text:
+        depth += (letter == "(") - (letter == ")")
+        if letter == mark and depth == 0:
+            pieces.append("")
+        else:
+            pieces[-1] += letter
+    return [piece.strip() for piece in pieces if piece.strip()]

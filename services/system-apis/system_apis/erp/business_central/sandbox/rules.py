@@ -6,7 +6,7 @@ Texts are labels of the AL source: tables Customer and Project, codeunit Dimensi
 from collections.abc import Callable
 
 from system_apis.erp.business_central.sandbox.books import Books
-from system_apis.erp.business_central.sandbox.entities import BY_API, CUSTOMERS, EMPTY_DATE, EMPTY_ID, STANDARD, Entity
+from system_apis.erp.business_central.sandbox.entities import BY_API, CUSTOMERS
 from system_apis.erp.business_central.sandbox.filters import Row
 from system_apis.erp.business_central.sandbox.refusals import (
     Refusal,
@@ -15,6 +15,7 @@ from system_apis.erp.business_central.sandbox.refusals import (
     no_such_relation,
     same_key,
 )
+from system_apis.erp.business_central.sandbox.shapes import EMPTY_DATE, EMPTY_ID, STANDARD, Entity
 
 Rule = Callable[[Books, str, Row, Row], Row]  # books, company, what was given, the record with it -> the record to keep
 

@@ -1,62 +1,38 @@
 """Business Central's web service: one door for reads, writes, batches and subscriptions of a tenant's companies."""
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from sandboxkit.app import Context
 from system_apis.erp.business_central.sandbox import rules
 from system_apis.erp.business_central.sandbox.addresses import (
-    Address,
     Segment,
     is_standard,
     parse_address,
     relative,
 )
 from system_apis.erp.business_central.sandbox.batches import Envelope, envelopes, gathered
-from system_apis.erp.business_central.sandbox.books import Books, etag
-from system_apis.erp.business_central.sandbox.entities import BY_API, COMPANIES, Entity
+from system_apis.erp.business_central.sandbox.books import Books
+from system_apis.erp.business_central.sandbox.calls import Call, Representation
+from system_apis.erp.business_central.sandbox.entities import BY_API, COMPANIES
 from system_apis.erp.business_central.sandbox.entra import Entra
 from system_apis.erp.business_central.sandbox.filters import Row
 from system_apis.erp.business_central.sandbox.limits import Limits
 from system_apis.erp.business_central.sandbox.metadata import metadata
-from system_apis.erp.business_central.sandbox.queries import page, parse_query, represented
+from system_apis.erp.business_central.sandbox.posting_door import PostingDoor
+from system_apis.erp.business_central.sandbox.queries import parse_query
 from system_apis.erp.business_central.sandbox.refusals import (
     Refusal,
     bad_request,
     no_company,
     no_record,
     no_segment,
-    no_token,
     not_taken,
-    stale,
     unauthenticated,
 )
+from system_apis.erp.business_central.sandbox.shapes import Entity
 from system_apis.erp.business_central.sandbox.subscriptions import Subscriptions, shown_subscription
 from system_apis.erp.business_central.sandbox.values import read_values
-
-JSON = "application/json; odata.metadata=minimal; odata.streaming=true"
-
-
-@dataclass(frozen=True)
-class Call:
-    """A request, alone or inside a batch."""
-
-    method: str
-    address: Address
-    options: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        try:
-            return json.loads(self.body)
-        except (ValueError, UnicodeDecodeError) as error:
-            raise bad_request("Invalid Request Body") from error
 
 
 class BusinessCentral:
@@ -64,10 +40,12 @@ class BusinessCentral:
 
     def __init__(self, context: Context, entra: Entra) -> None:
         self.books = Books(context)
+        self._shown = Representation(self.books)
         self._context = context
         self._entra = entra
         self._limits = Limits(context)
         self._subscriptions = Subscriptions(context)
+        self.posting = PostingDoor(self.books, self._shown, self._subscriptions)
 
     async def answer(self, request: Request) -> Response:
         if not self._entra.accepts(request.headers.get("authorization", "")):
@@ -107,6 +85,8 @@ class BusinessCentral:
         entity = BY_API[call.address.api].get(segments[0].name)
         if entity is None:
             raise no_segment(segments[0].name)
+        if self.posting.leads_to(entity, segments):
+            return self.posting.answer(call, entity, company, segments)
         if len(segments) > 2:
             raise no_segment(segments[2].name)
         key = segments[0].key
@@ -121,25 +101,24 @@ class BusinessCentral:
 
     def _collection(self, call: Call, entity: Entity, company: str) -> Response:
         if call.method == "GET":
-            return self._page(call, entity, self.books.rows(entity, company))
+            return self._shown.page(call, entity, self.books.rows(entity, company))
         if call.method != "POST":
             raise not_taken(call.method, entity.name, "Collection")
         if "insert" not in entity.may:
             raise bad_request("Entity does not support insert.", "BadRequest_MethodNotAllowed")
         row = rules.created(self.books, company, entity, read_values(entity, call.json()))
         self._subscriptions.changed(entity, row, "created")
-        location = f"{call.address.root}/companies({company})/{entity.set_name}({row['id']})"
-        return self._one(call, entity, row, 201, {"Location": location})
+        return self._shown.made(call, entity, row)
 
     def _record(self, call: Call, entity: Entity, row: Row) -> Response:
         if call.method == "GET":
-            return self._one(call, entity, row)
+            return self._shown.one(call, entity, row)
         verb = {"PATCH": "modify", "DELETE": "delete"}.get(call.method)
         if verb is None:
             raise not_taken(call.method, entity.name, "Entity")
         if verb not in entity.may:
             raise bad_request(f"Entity does not support {verb}.", "BadRequest_MethodNotAllowed")
-        _require_current(call, row)
+        call.require_current(row)
         company = row["companyId"]
         if verb == "delete":
             rules.removed(self.books, company, entity, row)
@@ -147,7 +126,7 @@ class BusinessCentral:
             return Response(status_code=204)
         kept = rules.changed(self.books, company, entity, row, read_values(entity, call.json()))
         self._subscriptions.changed(entity, kept, "updated")
-        return self._one(call, entity, kept)
+        return self._shown.one(call, entity, kept)
 
     def _related(self, call: Call, entity: Entity, row: Row, segment: Segment) -> Response:
         navigation = entity.navigations.get(segment.name)
@@ -161,10 +140,10 @@ class BusinessCentral:
             and (segment.key is None or other["id"] == segment.key)
         ]
         if navigation.many and segment.key is None:
-            return self._page(call, target, rows)
+            return self._shown.page(call, target, rows)
         if not rows:
             raise no_record(target.caption, segment.key or "")
-        return self._one(call, target, rows[0])
+        return self._shown.one(call, target, rows[0])
 
     def _counted(self, call: Call, entity: Entity, company: str) -> Response:
         if call.address.segments[-1].name != "$count":
@@ -172,38 +151,15 @@ class BusinessCentral:
         found = parse_query(call.options, entity).found(self.books.rows(entity, company))
         return PlainTextResponse(str(len(found)))
 
-    def _page(self, call: Call, entity: Entity, rows: list[Row]) -> Response:
-        query = parse_query(call.options, entity)
-        path = call.address.path()
-        body = page(
-            query,
-            rows,
-            self.books,
-            context=f"{call.address.root}/$metadata#{path}",
-            url=f"{call.address.root}/{path}",
-            options=call.options,
-            prefer=call.headers.get("prefer", ""),
-        )
-        return JSONResponse(body, headers={"OData-Version": "4.0"}, media_type=JSON)
-
-    def _one(
-        self, call: Call, entity: Entity, row: Row, status: int = 200, headers: dict[str, str] | None = None
-    ) -> Response:
-        query = parse_query(call.options, entity)
-        context = f"{call.address.root}/$metadata#companies({row.get('companyId', '')})/{entity.set_name}/$entity"
-        body = {"@odata.context": context} | represented(query, row, self.books)
-        fields = {"OData-Version": "4.0", "ETag": etag(row)} | (headers or {})
-        return JSONResponse(body, status, headers=fields, media_type=JSON)
-
     def _companies(self, call: Call, segment: Segment) -> Response:
         if call.method != "GET":
             raise not_taken(call.method, COMPANIES.name, "Collection")
         if segment.key is None:
-            return self._page(call, COMPANIES, self.books.companies())
+            return self._shown.page(call, COMPANIES, self.books.companies())
         company = self.books.company(segment.key)
         if company is None:
             raise no_company()
-        return self._one(call, COMPANIES, company)
+        return self._shown.one(call, COMPANIES, company)
 
     def _company(self, wanted: str) -> str:
         company = self.books.company(wanted) if wanted else None
@@ -220,7 +176,7 @@ class BusinessCentral:
         row = self._subscriptions.get(segment.key)
         if call.method == "GET":
             return JSONResponse(shown_subscription(row))
-        _require_current(call, row)
+        call.require_current(row)
         if call.method == "DELETE":
             self._subscriptions.delete(row)
             return Response(status_code=204)
@@ -247,13 +203,3 @@ class BusinessCentral:
         sets = ["companies", *BY_API[call.address.api]]
         value = [{"name": name, "kind": "EntitySet", "url": name} for name in sets]
         return JSONResponse({"@odata.context": f"{call.address.root}/$metadata", "value": value})
-
-
-def _require_current(call: Call, row: Row) -> None:
-    given = call.headers.get("if-match", "")
-    if not given:
-        raise no_token()
-    if given != "*" and not given.startswith('W/"'):
-        raise no_token()
-    if given not in {"*", etag(row)}:
-        raise stale()

@@ -13,9 +13,10 @@ import httpx
 
 from sandboxkit.app import Context
 from system_apis.erp.business_central.sandbox.books import etag
-from system_apis.erp.business_central.sandbox.entities import BY_API, STANDARD, Entity
+from system_apis.erp.business_central.sandbox.entities import BY_API
 from system_apis.erp.business_central.sandbox.filters import Row
 from system_apis.erp.business_central.sandbox.refusals import Refusal, bad_request, no_record
+from system_apis.erp.business_central.sandbox.shapes import STANDARD, Entity
 
 KIND = "subscriptions"
 LIFETIME = timedelta(days=3)

@@ -4,9 +4,9 @@ import re
 from datetime import date
 from typing import Any
 
-from system_apis.erp.business_central.sandbox.entities import EMPTY_DATE, EMPTY_ID, Entity, Field
 from system_apis.erp.business_central.sandbox.filters import Row
 from system_apis.erp.business_central.sandbox.refusals import Refusal, bad_request
+from system_apis.erp.business_central.sandbox.shapes import EMPTY_DATE, EMPTY_ID, Entity, Field
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _JSON_TYPES: dict[str, tuple[type, ...]] = {"boolean": (bool,), "integer": (int,), "decimal": (int, float)}

@@ -1,20 +1,49 @@
-"""What the parts of the connector share: the calls, the settings, and finding a record by its marker."""
+"""What the parts of the connector share: the calls, the settings, what is remembered, and finding a record's marker."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
 
+from servicekit.clock import Clock
 from servicekit.failures import Failure, Kind
 from system_apis.psa.kantata.api import Api
 from system_apis.psa.kantata.records import Envelope
 from system_apis.psa.kantata.settings import Settings
 
+V = TypeVar("V")
+
+_REMEMBERED_FOR = timedelta(minutes=5)
+_ASKED_AT_ONCE = 200  # ids in one `only`
+
+
+class Remembered(Generic[V]):
+    """What thousands of entries share and seldom changes: read once, asked for again after five minutes."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: dict[str, V] = {}
+        self._since: datetime | None = None
+
+    async def of(self, keys: Iterable[str], read: Callable[[str], Awaitable[Mapping[str, V]]]) -> dict[str, V]:
+        """The value of each key. `read` is given the missing ones, comma-separated, at most 200 at a time."""
+        now = self._clock.now()
+        if self._since is None or now - self._since > _REMEMBERED_FOR:
+            self._known, self._since = {}, now
+        missing = sorted(set(keys) - self._known.keys())
+        for start in range(0, len(missing), _ASKED_AT_ONCE):
+            self._known |= await read(",".join(missing[start : start + _ASKED_AT_ONCE]))
+        return dict(self._known)
+
 
 class Account:
     """A Kantata account as one connection sees it."""
 
-    def __init__(self, api: Api, settings: Settings) -> None:
+    def __init__(self, api: Api, settings: Settings, clock: Clock) -> None:
         self._api = api
         self._settings = settings
+        self._people: Remembered[str] = Remembered(clock)  # e-mail or name by user
+        self._internal: Remembered[bool] = Remembered(clock)  # whether a project has no customer
         self._field_names: dict[str, str] = {}
 
     async def _field_name(self, field_id: str) -> str:

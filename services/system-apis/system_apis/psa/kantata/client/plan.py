@@ -1,9 +1,15 @@
 """Tasks and milestones are Kantata's stories; a milestone's amount is a billing milestone (page sections 5.2, 5.3)."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from canonical.delivery import Milestone, NewMilestone, NewTask, Task
 from servicekit.failures import Failure, Kind
+from system_apis.listing import Listing
 from system_apis.psa.kantata.client.account import Account, half_done
+from system_apis.psa.kantata.client.sweeping import Place, cursor_of, place_of, since
 from system_apis.psa.kantata.mapping import (
+    Acceptance,
     from_milestone_amount,
     from_new_milestone,
     from_new_task,
@@ -15,7 +21,7 @@ from system_apis.psa.kantata.mapping import (
 from system_apis.psa.kantata.records import BillingMilestoneRecord, Envelope
 
 _TASK = "workspace"
-_MILESTONE = "workspace,custom_field_values"
+_MILESTONE = "workspace,custom_field_values,story_state_changes"
 _BILLED = "workspace,story"
 # Stories of archived projects, and archived stories, are hidden unless asked for.
 _CLOSED_TOO = {"show_from_archived_workspaces": "true"}
@@ -46,10 +52,41 @@ class Plan(Account):
         envelope = await self._api.all(
             "stories", _MILESTONE, workspace_id=project, order="created_at:asc", **_CLOSED_TOO
         )
-        billed = await self._api.all("billing_milestones", _BILLED, workspace_id=project)
-        by_story = {str(row.story_id): row for row in billed.billing_milestones.values() if row.story_id is not None}
-        found = [row.id for row in envelope.results if envelope.stories[row.id].story_type == "milestone"]
-        return tuple([await self._to_milestone(envelope, one, by_story.get(one)) for one in found])
+        return await self._to_milestones(envelope, [row.id for row in envelope.results])
+
+    async def changed_milestones(
+        self, updated_after: datetime | None, cursor: str | None, limit: int
+    ) -> Listing[Milestone]:
+        """What the tasks say, and then the tasks of what their custom fields say: a field does not touch its task."""
+        place = place_of(cursor)
+        changed = {} if updated_after is None else {"updated_after": since(updated_after)}
+        if place.group is not None:
+            return await self._accepted(changed, place.group, limit)
+        filters = {**changed, **place.window(), **_CLOSED_TOO}
+        envelope = await self._api.window(
+            "stories", _MILESTONE, place.read, place.size(limit), story_type="milestone", **filters
+        )
+        rows = [(row.id, envelope.stories[row.id].created_at) for row in envelope.results]
+        ids, after = place.taken(rows, limit, envelope.meta.count)
+        if after is None and updated_after is not None and self._settings.acceptance_field_id:
+            after = Place(group=0)
+        return Listing(items=await self._to_milestones(envelope, ids), cursor=cursor_of(after))
+
+    async def _accepted(self, changed: dict[str, str], done: int, limit: int) -> Listing[Milestone]:
+        values = await self._api.window("custom_field_values", "", done, limit, subject_type="Story", **changed)
+        end = done + len(values.results)
+        following = Place(group=end) if values.results and end < values.meta.count else None
+        acceptance = await self._acceptance()
+        stories = {
+            str(value.subject_id)
+            for value in values.custom_field_values.values()
+            if value.custom_field_name in {acceptance.day_field, acceptance.person_field}
+        }
+        if not stories:
+            return Listing(items=(), cursor=cursor_of(following))
+        envelope = await self._api.all("stories", _MILESTONE, only=",".join(sorted(stories)), **_CLOSED_TOO)
+        ids = [row.id for row in envelope.results]
+        return Listing(items=await self._to_milestones(envelope, ids), cursor=cursor_of(following))
 
     async def create_milestone(self, project: str, new: NewMilestone, key: str) -> Milestone:
         """Two records, each found again by the key: the milestone of the plan, then its amount."""
@@ -86,11 +123,28 @@ class Plan(Account):
             raise Failure(Kind.CONFLICT, "the PSA holds another amount for this milestone", code="amount_differs")
         return await self._to_milestone(envelope, story_id, billed)
 
+    async def _to_milestones(self, envelope: Envelope, ids: Sequence[str]) -> tuple[Milestone, ...]:
+        """The milestones among the stories, each with its amount."""
+        found = [one for one in ids if envelope.stories[one].story_type == "milestone"]
+        projects = sorted({str(envelope.stories[one].workspace_id) for one in found})
+        by_story = await self._billed(projects) if projects else {}
+        return tuple([await self._to_milestone(envelope, one, by_story.get(one)) for one in found])
+
+    async def _billed(self, projects: Sequence[str]) -> dict[str, BillingMilestoneRecord]:
+        billed = await self._api.all("billing_milestones", _BILLED, workspace_ids=",".join(projects))
+        return {str(row.story_id): row for row in billed.billing_milestones.values() if row.story_id is not None}
+
+    async def _acceptance(self) -> Acceptance:
+        return Acceptance(
+            day_field=await self._field_name(self._settings.acceptance_field_id),
+            person_field=await self._field_name(self._settings.acceptor_field_id),
+            time_zone=self._settings.time_zone,
+        )
+
     async def _to_milestone(
         self, envelope: Envelope, story_id: str, billed: BillingMilestoneRecord | None
     ) -> Milestone:
         story = envelope.stories[story_id]
         workspace = envelope.workspaces.get(str(story.workspace_id))
         unit = 100 if workspace is None else workspace.currency_base_unit
-        acceptance_field = await self._field_name(self._settings.acceptance_field_id)
-        return to_milestone(envelope, story, billed, unit, acceptance_field)
+        return to_milestone(envelope, story, billed, unit, await self._acceptance())

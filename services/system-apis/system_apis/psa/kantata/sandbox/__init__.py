@@ -16,10 +16,17 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from sandboxkit.app import Context, Dialect, create_sandbox
-from system_apis.psa.kantata.sandbox import reading, refusals, writing
+from system_apis.psa.kantata.sandbox import invoices, reading, refusals, submissions, writing
 from system_apis.psa.kantata.sandbox.catalogue import KINDS
 from system_apis.psa.kantata.sandbox.kinds import KindOfRecord
-from system_apis.psa.kantata.sandbox.world import EVENT_RETENTION, Record, Snapshot, World
+from system_apis.psa.kantata.sandbox.world import (
+    EVENT_NAMES,
+    EVENT_RETENTION,
+    WITHOUT_EVENTS,
+    Record,
+    Snapshot,
+    World,
+)
 
 _EVENT_VERBS = ("created", "updated", "deleted")
 
@@ -35,8 +42,7 @@ def create_sandbox_app(context: Context) -> ASGIApp:
 def _answering(world: World) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         try:
-            _authenticate(world, request)
-            response = await _handle(world, request)
+            response = await _handle(world.acting_for(_user_of(world, request)), request)
         except refusals.RefusalError as refusal:
             response = refusal.answer()
         response.headers["x-request-id"] = str(uuid4())
@@ -45,16 +51,21 @@ def _answering(world: World) -> Callable[[Request], Awaitable[Response]]:
     return answer
 
 
-def _authenticate(world: World, request: Request) -> None:
+def _user_of(world: World, request: Request) -> str:
+    """Whose token it is."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.casefold() != "bearer" or not hmac.compare_digest(token.encode(), world.access_token.encode()):
+    found = [user for known, user in world.tokens.items() if hmac.compare_digest(token.encode(), known.encode())]
+    if scheme.casefold() != "bearer" or not found:
         raise refusals.unauthorized()
+    return str(found[0])
 
 
 async def _handle(world: World, request: Request) -> Response:
     """Both `/workspaces/5` and `/workspaces/5.json` are understood."""
     steps = request.path_params["path"].removesuffix(".json").strip("/").split("/")
     asked = dict(request.query_params)
+    if request.method == "POST" and steps[0] in submissions.BULK and len(steps) == 1:
+        return refusals.ok(submissions.resolve_all(world, steps[0], await _body(request)))
     kind = KINDS.get(steps[0])
     if kind is None:
         raise refusals.not_found()
@@ -75,6 +86,8 @@ def _read(world: World, kind: KindOfRecord, steps: list[str], asked: dict[str, s
             return _listed(world, kind, asked)
         case ["event_types"] if kind.key == "subscribed_events":
             return _event_types(world)
+        case ["next_invoice_number"] if kind.key == "invoices":
+            return {"next_invoice_number": str(invoices.next_number(world))}
         case [record_id] if "show" in kind.actions:
             return reading.one(world, kind, record_id, asked)
     raise refusals.not_found()
@@ -90,6 +103,10 @@ def _written(world: World, kind: KindOfRecord, method: str, steps: list[str], bo
             return writing.create(world, kind, body)
         case "PUT", [record_id] if "update" in kind.actions:
             return [writing.update(world, kind, record_id, body)]
+        case "PUT", [record_id, verb] if kind.key in submissions.LINES and verb in submissions.VERBS:
+            return [submissions.resolve(world, kind.key, record_id, verb, body)]
+        case "PUT", [record_id, "cancel"] if kind.key == "invoices":
+            return [invoices.cancel(world, record_id)]
     raise refusals.not_found()
 
 
@@ -110,7 +127,8 @@ def _forget_old_events(world: World) -> None:
 def _event_types(world: World) -> dict[str, Any]:
     if not world.subscribed_events:
         raise refusals.forbidden()
-    names = [f"{kind.singular}:{verb}" for kind in KINDS.values() if "create" in kind.actions for verb in _EVENT_VERBS]
+    told = (kind for kind in KINDS.values() if "create" in kind.actions and kind.key not in WITHOUT_EVENTS)
+    names = [f"{EVENT_NAMES.get(kind.key, kind.singular)}:{verb}" for kind in told for verb in _EVENT_VERBS]
     return {"event_types": names}
 
 

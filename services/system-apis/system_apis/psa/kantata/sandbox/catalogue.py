@@ -1,6 +1,6 @@
 """Every collection of the sandbox by its name in the API."""
 
-from system_apis.psa.kantata.sandbox import people, projects
+from system_apis.psa.kantata.sandbox import entries, invoices, people, projects, rates, submissions
 
 KINDS = {
     kind.key: kind
@@ -12,7 +12,19 @@ KINDS = {
         projects.WORKSPACE_RESOURCES,
         projects.WORKSPACE_ALLOCATIONS,
         projects.ASSIGNMENTS,
-        projects.TIME_ENTRIES,
+        projects.STORY_STATE_CHANGES,
+        entries.TIME_ENTRIES,
+        entries.EXPENSES,
+        entries.EXPENSE_CATEGORIES,
+        entries.LINE_ITEM_LOCKS,
+        submissions.TIMESHEET_SUBMISSIONS,
+        submissions.EXPENSE_REPORT_SUBMISSIONS,
+        invoices.INVOICES,
+        rates.RATE_CARD_SETS,
+        rates.RATE_CARD_SET_VERSIONS,
+        rates.RATE_CARDS,
+        rates.RATE_CARD_VERSIONS,
+        rates.RATE_CARD_ROLES,
         people.PARTICIPATIONS,
         people.USERS,
         people.ACCOUNT_MEMBERSHIPS,

@@ -8,7 +8,7 @@ from system_apis.psa.kantata.sandbox.refusals import Error
 from system_apis.psa.kantata.sandbox.world import SUBJECTS, Record, Snapshot, World
 
 Filter = Callable[[Snapshot, Record, str], bool]
-Form = Literal["text", "whole", "amount", "flag", "day", "id", "ids", "choice"]
+Form = Literal["text", "whole", "amount", "flag", "day", "id", "ids", "choice", "object"]
 Action = Literal["list", "show", "create", "update", "delete"]
 ALL_ACTIONS: frozenset[Action] = frozenset({"list", "show", "create", "update", "delete"})
 READ_ONLY: frozenset[Action] = frozenset({"list", "show"})
@@ -58,7 +58,9 @@ class KindOfRecord:
     completed: Callable[[World, Record], Record] = lambda _, record: record  # with what Kantata derives
     check: Callable[[World, Record, Record | None], list[Error]] = lambda _, __, ___: []
     created: Callable[[World, Record, Record], None] = lambda _, __, ___: None  # with the attributes as they were sent
-    updated: Callable[[World, Record, Record], None] = lambda _, __, ___: None
+    updated: Callable[[World, Record, Record], None] = lambda _, __, ___: None  # with the record as it was
+    deletable: Callable[[World, Record], list[Error]] = lambda _, __: []
+    administered: bool = False  # for administrators of the account only
 
 
 def own(target: str, name: str, *, numeric: bool = False) -> Association:
@@ -107,6 +109,16 @@ def equals(name: str) -> Filter:
     return lambda _, record, text: str(record.get(name)) in text.split(",")
 
 
+def within(name: str) -> Filter:
+    """The day lies in `first:last`, both included; a bound that is left out is open."""
+
+    def matches(_: Snapshot, record: Record, text: str) -> bool:
+        first, last = [*text.split(":", 1), ""][:2]
+        return (not first or record[name] >= first) and (not last or record[name] <= last)
+
+    return matches
+
+
 def contains(*names: str) -> Filter:
     return lambda _, record, text: any(text.casefold() in str(record.get(name) or "").casefold() for name in names)
 
@@ -119,6 +131,15 @@ def present(matches: Callable[[Snapshot, Record], bool]) -> Filter:
 def flagged(matches: Callable[[Snapshot, Record], bool]) -> Filter:
     """A filter that wants true or false."""
     return lambda view, record, text: matches(view, record) is (text.casefold() == "true")
+
+
+def wants(asked: Mapping[str, str], *names: str) -> bool:
+    return any(asked.get(name) == "true" for name in names)
+
+
+def of_archived(view: Snapshot, record: Record) -> bool:
+    """Whether it belongs to an archived project."""
+    return bool(view.all("workspaces").get(record["workspace_id"], {}).get("archived"))
 
 
 def blank(name: str) -> str:

@@ -1,9 +1,8 @@
-"""Projects in the sandbox: plan, staffing, time (page sections 5.1 to 5.4 and 5.7)."""
-
-from collections.abc import Mapping
+"""Projects in the sandbox: plan and staffing (page sections 5.1 to 5.4)."""
 
 from system_apis.psa.kantata.sandbox import rules
 from system_apis.psa.kantata.sandbox.kinds import (
+    READ_ONLY,
     Association,
     Attribute,
     KindOfRecord,
@@ -14,16 +13,23 @@ from system_apis.psa.kantata.sandbox.kinds import (
     flagged,
     listed,
     needed,
+    of_archived,
     own,
     present,
     references,
     through,
     to,
+    wants,
 )
 from system_apis.psa.kantata.sandbox.world import Record, Snapshot
 
 _TEXT, _WHOLE, _DAY = Attribute("text"), Attribute("whole"), Attribute("day")
 _STATES = ("not started", "started", "needs info", "completed")
+
+
+def _invoices_of(_: Snapshot, record: Record) -> list[str]:
+    return [record["invoice_id"]] if record.get("invoice_id") else []
+
 
 WORKSPACES = KindOfRecord(
     key="workspaces",
@@ -49,6 +55,7 @@ WORKSPACES = KindOfRecord(
         "primary_workspace_group_id": to("workspace_groups"),
         "primary_maven_id": to("users"),
         "approver_id": to("users"),
+        "rate_card_id": to("rate_cards"),
     },
     associations={
         **references("workspaces"),
@@ -99,6 +106,7 @@ STORIES = KindOfRecord(
         "workspace": own("workspaces", "workspace_id"),
         "parent": own("stories", "parent_id"),
         "sub_stories": back("stories", "sub_story_ids", "parent_id"),
+        "story_state_changes": back("story_state_changes", "story_state_change_ids", "story_id"),
     },
     filters={
         "workspace_id": equals("workspace_id"),
@@ -106,10 +114,22 @@ STORIES = KindOfRecord(
         "search": contains("title", "description"),
     },
     hidden=lambda view, record, asked: (
-        (bool(record.get("archived")) and not _wants(asked, "show_archived"))
-        or (_of_archived(view, record) and not _wants(asked, "show_from_archived_workspaces"))
+        (bool(record.get("archived")) and not wants(asked, "show_archived"))
+        or (of_archived(view, record) and not wants(asked, "show_from_archived_workspaces"))
     ),
     check=rules.check_story,
+    created=rules.story_made,
+    updated=rules.story_changed,
+)
+
+STORY_STATE_CHANGES = KindOfRecord(
+    key="story_state_changes",
+    singular="story_state_change",
+    actions=READ_ONLY,
+    attributes={},
+    associations={"story": own("stories", "story_id"), "user": own("users", "user_id")},
+    filters={"story_id": equals("story_id")},
+    referencable=False,
 )
 
 BILLING_MILESTONES = KindOfRecord(
@@ -128,7 +148,7 @@ BILLING_MILESTONES = KindOfRecord(
         **references("billing_milestones"),
         "workspace": own("workspaces", "workspace_id"),
         "story": own("stories", "story_id"),
-        "invoice": own("invoices", "invoice_id"),
+        "invoices": Association("invoices", "invoice_ids", _invoices_of, many=True),
     },
     filters={"workspace_id": equals("workspace_id"), "workspace_ids": equals("workspace_id")},
     shown=rules.shown_billing_milestone,
@@ -176,7 +196,7 @@ WORKSPACE_RESOURCES = KindOfRecord(
     },
     shown=rules.shown_resource,
     # Without include_unnamed a list holds named resources only.
-    hidden=lambda _, record, asked: not record.get("user_id") and not _wants(asked, "include_unnamed", "only_unnamed"),
+    hidden=lambda _, record, asked: not record.get("user_id") and not wants(asked, "include_unnamed", "only_unnamed"),
     created=rules.resource_named,
     updated=rules.resource_named,
 )
@@ -228,54 +248,11 @@ ASSIGNMENTS = KindOfRecord(
     check=rules.check_assignment,
 )
 
-TIME_ENTRIES = KindOfRecord(
-    key="time_entries",
-    singular="time_entry",
-    bulk=100,
-    attributes={
-        "workspace_id": needed("workspaces", "Workspace"),
-        "date_performed": Attribute("day", required=blank("Date performed")),
-        "time_in_minutes": Attribute("whole", required=blank("Time in minutes")),
-        "story_id": to("stories"),
-        "user_id": to("users"),
-        "role_id": to("roles"),
-        "billable": Attribute("flag", default=True),
-        "notes": _TEXT,
-    },
-    associations={
-        **references("time_entries"),
-        "workspace": own("workspaces", "workspace_id"),
-        "story": own("stories", "story_id"),
-        "user": own("users", "user_id"),
-        "role": own("roles", "role_id"),
-        "invoice": own("invoices", "invoice_id"),
-        "active_submission": own("timesheet_submissions", "active_submission_id"),
-    },
-    filters={
-        "workspace_id": equals("workspace_id"),
-        "approved": present(lambda _, record: bool(record.get("approved"))),
-        "invoiced": present(lambda _, record: bool(record.get("is_invoiced"))),
-        "uninvoiced": present(lambda _, record: not record.get("is_invoiced")),
-    },
-    orders=("created_at", "updated_at", "date_performed"),
-    hidden=lambda view, record, asked: _of_archived(view, record) and not _wants(asked, "from_archived_workspaces"),
-    completed=rules.completed_time_entry,
-    check=rules.check_time_entry,
-)
-
 
 def _hidden_workspace(record: Record, archived: str | None, include_archived: str | None) -> bool:
     wanted = archived or ("include" if include_archived == "true" else "exclude")
     is_archived = bool(record.get("archived"))
     return is_archived if wanted == "exclude" else (wanted == "only" and not is_archived)
-
-
-def _wants(asked: Mapping[str, str], *names: str) -> bool:
-    return any(asked.get(name) == "true" for name in names)
-
-
-def _of_archived(view: Snapshot, record: Record) -> bool:
-    return bool(view.all("workspaces").get(record["workspace_id"], {}).get("archived"))
 
 
 def _allocated_user(view: Snapshot, record: Record) -> str | None:

@@ -7,18 +7,21 @@ from typing import Any
 
 from system_apis.psa.kantata.sandbox.catalogue import KINDS
 from system_apis.psa.kantata.sandbox.kinds import KindOfRecord
-from system_apis.psa.kantata.sandbox.refusals import invalid, malformed, not_found, unprocessable
+from system_apis.psa.kantata.sandbox.refusals import forbidden, invalid, malformed, not_found, unprocessable
 from system_apis.psa.kantata.sandbox.world import SUBJECTS, Record, Snapshot, World, moment
 
 Asked = Mapping[str, str]
 
 _PAGE_SIZE, _MOST = 20, 200
 _STAMPS = ("created", "updated")
+_PAGING = frozenset({"page", "per_page", "limit", "offset", "include", "optional_fields", "created_after"})
+_LISTS_KEPT = 8
 _REFERENCE_FILTERS = ("service_name", "service_model", "status", "external_status", "external_message")
 
 
 def one(world: World, kind: KindOfRecord, record_id: str, asked: Asked) -> dict[str, Any]:
     """404 also for a record that is there but hidden by a default filter."""
+    _open(world, kind)
     view = Snapshot(world)
     record = view.all(kind.key).get(record_id)
     if record is None or (kind.hidden_alone and kind.hidden(view, record, asked)):
@@ -27,10 +30,11 @@ def one(world: World, kind: KindOfRecord, record_id: str, asked: Asked) -> dict[
 
 
 def many(world: World, kind: KindOfRecord, asked: Asked) -> dict[str, Any]:
+    _open(world, kind)
     view = Snapshot(world)
     if kind.key == "external_references" and "subject_type" not in asked:
         raise unprocessable([invalid("subject_type", "Subject type can't be blank")])
-    found = _ordered(kind, _matching(view, kind, asked), asked.get("order", ""))
+    found = _created_after(_found(view, kind, asked), asked)
     start, size = _window(asked)
     meta = {
         "count": len(found),
@@ -69,13 +73,35 @@ def envelope(
     return answer
 
 
+def _open(world: World, kind: KindOfRecord) -> None:
+    if kind.administered and not world.administrator:
+        raise forbidden()
+
+
+def _found(view: Snapshot, kind: KindOfRecord, asked: Asked) -> list[Record]:
+    """What matches, in order. One page after the other is asked for: a list is kept until some record changes."""
+    world = view.world
+    steady = tuple(sorted((name, text) for name, text in asked.items() if name not in _PAGING))
+    key = (world.store.revision(), kind.key, world.user_id, steady)
+    if key not in world.lists:
+        while len(world.lists) >= _LISTS_KEPT:
+            del world.lists[next(iter(world.lists))]
+        world.lists[key] = _ordered(kind, _matching(view, kind, asked), asked.get("order", ""))
+    return world.lists[key]
+
+
+def _created_after(records: list[Record], asked: Asked) -> list[Record]:
+    after = _moment(asked, "created_after")
+    return records if after is None else [row for row in records if moment(row["created_at"]) > after]
+
+
 def _side_load(view: Snapshot, answer: dict[str, Any], key: str, ids: Iterable[str]) -> None:
     if key not in KINDS:
         return
     for record_id in ids:
         record = view.all(key).get(record_id)
-        if record is not None:
-            answer[key].setdefault(record_id, _shown(view, KINDS[key], record, {}))
+        if record is not None and record_id not in answer[key]:
+            answer[key][record_id] = _shown(view, KINDS[key], record, {})
 
 
 def _shown(view: Snapshot, kind: KindOfRecord, record: Record, asked: Asked) -> Record:
@@ -109,7 +135,7 @@ def _matching(view: Snapshot, kind: KindOfRecord, asked: Asked) -> list[Record]:
 def _within(records: list[Record], asked: Asked) -> list[Record]:
     for stamp in _STAMPS:
         after, before = _moment(asked, f"{stamp}_after"), _moment(asked, f"{stamp}_before")
-        if after is not None:
+        if after is not None and stamp == "updated":
             records = [record for record in records if moment(record[f"{stamp}_at"]) > after]
         if before is not None:
             records = [record for record in records if moment(record[f"{stamp}_at"]) < before]
@@ -181,7 +207,10 @@ def _ordered(kind: KindOfRecord, records: list[Record], asked: str) -> list[Reco
     def place(record: Record) -> tuple[float, str]:
         if name.endswith("_at"):
             return moment(str(record.get(name) or record["created_at"])).timestamp(), ""
-        shown = {"alphabetical": record.get("full_name")}.get(name, record.get(name))
+        stands_for = {"alphabetical": "full_name", "date": "start_date", "amount": "amount_in_cents"}
+        shown = record.get(name, record.get(stands_for.get(name, name)))
+        if isinstance(shown, int):
+            return float(shown), ""
         return 0.0, str(shown or "").casefold()
 
     return sorted(records, key=place, reverse=direction == "desc")

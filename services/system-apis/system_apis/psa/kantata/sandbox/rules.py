@@ -28,6 +28,7 @@ def shown_workspace(view: Snapshot, record: Record) -> Record:
         "budget_used_in_cents": 0,
         "percentage_complete": 0,
         "over_budget": False,
+        "rate_card_id": int(record["rate_card_id"]) if record.get("rate_card_id") else None,
     }
     shown.pop("status_key", None)
     if view.world.financial_access:
@@ -40,8 +41,12 @@ def takes_time(workspace: Record) -> bool:
     return workspace.get("stage", "project") == "project" and not workspace.get("archived")
 
 
-def check_workspace(_: World, record: Record, __: Record | None) -> list[Error]:
-    return _days_in_order(record, "start_date", "due_date")
+def check_workspace(world: World, record: Record, _: Record | None) -> list[Error]:
+    errors = _days_in_order(record, "start_date", "due_date")
+    card = world.one("rate_cards", record.get("rate_card_id"))
+    if card is not None and card["currency"] != record["currency"]:
+        errors.append(invalid("rate_card_id", "Rate card must have the currency of the project"))
+    return errors
 
 
 def workspace_created(world: World, record: Record, sent: Record) -> None:
@@ -52,8 +57,10 @@ def workspace_created(world: World, record: Record, sent: Record) -> None:
             _participate(world, record["id"], str(participation["user_id"]), access)
 
 
-def completed_workspace(_: World, record: Record) -> Record:
-    """`price` is written in main units and kept in the smallest ones."""
+def completed_workspace(world: World, record: Record) -> Record:
+    """`price` is written in main units and kept in the smallest. Unless a rate card is named, the usual holds."""
+    if "id" not in record and record.get("rate_card_id") is None:
+        record["rate_card_id"] = default_card_id(world, record["currency"], record.get("workspace_group_ids") or [])
     if "price" not in record:
         return record
     price = record.pop("price")
@@ -71,6 +78,32 @@ def check_story(world: World, record: Record, _: Record | None) -> list[Error]:
     return errors
 
 
+def story_made(world: World, record: Record, _: Record) -> None:
+    story_changed(world, record, {})
+
+
+def story_changed(world: World, record: Record, former: Record) -> None:
+    """Every change of state is kept with who made it and when."""
+    if record.get("state") != former.get("state", "not started"):
+        change = {"story_id": record["id"], "state": record["state"], "user_id": world.user_id}
+        world.add("story_state_changes", change)
+
+
+def default_card_id(world: World, currency: str, groups: list[str]) -> str | None:
+    """The card for the currency of the client's own set, else of the account's default one."""
+    view = Snapshot(world)
+    found: str | None = None
+    for card in view.all("rate_cards").values():
+        card_set = view.all("rate_card_sets").get(card["rate_card_set_id"], {})
+        if card["currency"] != currency:
+            continue
+        if set(groups) & set(card_set.get("workspace_group_ids") or ()):
+            return str(card["id"])
+        if card_set.get("account_default"):
+            found = str(card["id"])
+    return found
+
+
 def check_billing_milestone(world: World, record: Record, _: Record | None) -> list[Error]:
     if record.get("billing_type") == "fixed_date" and not record.get("date_to_invoice"):
         return [invalid("date_to_invoice", "Date to invoice can't be blank")]
@@ -86,7 +119,8 @@ def check_billing_milestone(world: World, record: Record, _: Record | None) -> l
 
 def shown_billing_milestone(view: Snapshot, record: Record) -> Record:
     workspace = view.all("workspaces").get(record["workspace_id"], {})
-    return record | {"currency": workspace.get("currency", view.world.currency)}
+    currency = workspace.get("currency", view.world.currency)
+    return record | {"currency": currency, "invoice_id": record.get("invoice_id")}
 
 
 def shown_resource(view: Snapshot, record: Record) -> Record:
@@ -131,33 +165,6 @@ def check_assignment(world: World, record: Record, _: Record | None) -> list[Err
 def assignee(view: Snapshot, record: Record) -> list[str]:
     resource = view.all("workspace_resources").get(str(record["resource_id"]), {})
     return [resource["user_id"]] if resource.get("user_id") else []
-
-
-def check_time_entry(world: World, record: Record, _: Record | None) -> list[Error]:
-    errors: list[Error] = []
-    workspace = world.one("workspaces", record.get("workspace_id"))
-    if workspace is not None and not takes_time(workspace):
-        errors.append(invalid("workspace_id", "Time cannot be entered on this project"))
-    if (record.get("time_in_minutes") or 0) <= 0:
-        errors.append(invalid("time_in_minutes", "Time must be greater than 0"))
-    story = world.one("stories", record.get("story_id"))
-    if story is not None and story["workspace_id"] != record.get("workspace_id"):
-        errors.append(invalid("story_id", "Task must be in the same project"))
-    return errors
-
-
-def completed_time_entry(world: World, record: Record) -> Record:
-    """`user_id` is silently ignored without financial access (page section 9, trap 5)."""
-    user_id = record.get("user_id") if world.financial_access else None
-    workspace = world.one("workspaces", record["workspace_id"]) or {}
-    currency = workspace.get("currency", world.currency)
-    return record | {
-        "user_id": user_id or world.user_id,
-        "approved": False,
-        "is_invoiced": False,
-        "currency": currency,
-        "currency_base_unit": base_unit(currency),
-    }
 
 
 def _participate(world: World, workspace_id: str, user_id: str, access: str) -> None:

@@ -5,8 +5,8 @@ from datetime import date
 from typing import Any
 
 from system_apis.psa.kantata.sandbox.kinds import Attribute, KindOfRecord
-from system_apis.psa.kantata.sandbox.refusals import Error, invalid, malformed, not_found, unprocessable
-from system_apis.psa.kantata.sandbox.world import SUBJECTS, Record, World
+from system_apis.psa.kantata.sandbox.refusals import Error, forbidden, invalid, malformed, not_found, unprocessable
+from system_apis.psa.kantata.sandbox.world import SUBJECTS, Record, Snapshot, World
 
 _REFERENCE = ("service_name", "service_model", "service_model_ref")
 _REFERENCE_MORE = ("status", "external_message", "external_link", "external_status", "locked")
@@ -15,6 +15,8 @@ _STATUSES = ("pending", "successful", "failed")
 
 def create(world: World, kind: KindOfRecord, body: Mapping[str, Any]) -> list[Record]:
     """One under the singular key, or several under the plural one: all or none."""
+    if kind.administered and not world.administrator:
+        raise forbidden()
     sent = _sent(kind, body)
     prepared = [_prepared(world, kind, attributes, None) for attributes in sent]
     records = [world.add(kind.key, record) for record in prepared]
@@ -26,6 +28,8 @@ def create(world: World, kind: KindOfRecord, body: Mapping[str, Any]) -> list[Re
 
 def update(world: World, kind: KindOfRecord, record_id: str, body: Mapping[str, Any]) -> Record:
     """Attributes that are not sent are kept. An archived project can be reached here, or none could be brought back."""
+    if kind.administered and not world.administrator:
+        raise forbidden()
     former = world.one(kind.key, record_id)
     if former is None:
         raise not_found()
@@ -34,7 +38,7 @@ def update(world: World, kind: KindOfRecord, record_id: str, body: Mapping[str, 
         raise malformed(f"param is missing or the value is empty: {kind.singular}")
     prepared = _prepared(world, kind, attributes, former)
     record = world.change(kind.key, former, prepared)
-    kind.updated(world, record, attributes)
+    kind.updated(world, record, former)
     _attach(world, kind, record, attributes)
     return record
 
@@ -44,6 +48,9 @@ def delete(world: World, kind: KindOfRecord, record_id: str) -> None:
     record = world.one(kind.key, record_id)
     if record is None:
         raise not_found()
+    errors = kind.deletable(world, record)
+    if errors:
+        raise unprocessable(errors)
     world.remove(kind.key, record)
 
 
@@ -143,6 +150,8 @@ def _converted(world: World, attribute: Attribute, value: Any) -> Any:  # noqa: 
             return [str(one) if world.one(attribute.target, one) is not None else _refuse() for one in value]
         case "choice":
             return value if value in attribute.choices else _refuse()
+        case "object":
+            return value if isinstance(value, dict) else _refuse()
         case "text":
             return str(value)
 
@@ -184,10 +193,8 @@ def _keep_reference(world: World, subject_type: str, subject_id: str, sent: Mapp
     body |= {name: str(sent[name]) for name in _REFERENCE}
     body |= {name: sent[name] for name in _REFERENCE_MORE if name in sent}
     body["last_synced_at"] = world.now().isoformat()
-    former = world.store.find(
-        "external_references",
-        lambda row: all(row[name] == body[name] for name in ("subject_type", "subject_id", "service_name")),
-    )
+    attached = Snapshot(world).attached("external_references", subject_type, subject_id)
+    former = [row for row in attached if row["service_name"] == body["service_name"]]
     return world.change("external_references", former[0], body) if former else world.add("external_references", body)
 
 

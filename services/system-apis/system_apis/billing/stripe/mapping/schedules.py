@@ -1,47 +1,36 @@
-"""Stripe records and the canonical model. Sources: docs.stripe.com/api/customers, /products, /prices; /currencies.
+"""Products with prices and billing schedules. Sources: docs.stripe.com/api/products, /prices.
 
 Stripe has no schedule of milestones. A project's schedule is a product, switched on by `active`; each of its items is
-a price of that product: one-off for amounts, recurring for amounts by period, per hour for work at a rate. What Stripe
-has no field for is in metadata whose keys begin with `syncline_`.
+a price of that product: one-off for amounts, recurring for amounts by period, per hour for work at a rate.
 """
 
 import hashlib
 import re
 from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from canonical.billing import BillingAccount, BillingSchedule, NewBillingAccount, NewBillingSchedule, ScheduleItem
-from canonical.money import Money, Rate, minor_unit_digits
-from canonical.references import ExternalId
-from servicekit.failures import Failure, FieldError, Kind
+from canonical.billing import BillingSchedule, NewBillingSchedule, ScheduleItem
+from canonical.money import Money, Rate
+from servicekit.failures import Failure, Kind
+from system_apis.billing.stripe.mapping.amounts import (
+    amount_units,
+    normal,
+    not_billable,
+    rate_text,
+    rate_units,
+    vendor_digits,
+    wrong,
+)
+from system_apis.billing.stripe.mapping.marks import PREFIX, Metadata, metadata
 
-Metadata = dict[str, str]
 Fields = dict[str, Any]
 
-PREFIX = "syncline_"
 SCHEDULE = "billing_schedule"
-# Stripe's minor units differ from ISO 4217 in a few currencies. Source: docs.stripe.com/currencies.
-_NO_DECIMALS = frozenset(
-    ("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF")
-)
-_THREE_DECIMALS = frozenset(("BHD", "JOD", "KWD", "OMR", "TND"))
-_HUNDREDTHS_OF_WHOLE_UNITS = frozenset(("ISK", "UGX"))
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _LONGEST_PERIOD = 36  # months; three years is the vendor's longest interval
-
-
-class CustomerRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A customer as Stripe tells it; of a deleted one only the id is left."""
-
-    id: str
-    deleted: bool = False
-    name: str | None = None
-    email: str | None = None
-    currency: str | None = None
-    metadata: Metadata = {}
 
 
 class ProductRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,66 +80,6 @@ class PriceRecord(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> str | None:
         """The operation that made it."""
         return self.metadata.get(PREFIX + "key")
-
-
-def metadata(**values: object) -> Metadata:
-    """Our own metadata of a record; what is absent is left out."""
-    return {PREFIX + name: str(value) for name, value in values.items() if value is not None}
-
-
-# Accounts
-
-
-def from_account(new: NewBillingAccount, key: str) -> Fields:
-    """The form of a customer: one for each customer and currency, because Stripe fixes a customer's currency."""
-    return {
-        "name": new.name,
-        "email": new.email,
-        "address": {"country": new.country},
-        "metadata": metadata(
-            customer_id=new.customer_id,
-            currency=new.currency,
-            legal_entity=new.legal_entity_code,
-            key=key,
-        ),
-    }
-
-
-def is_account_of(record: CustomerRecord, customer_id: str, currency: str) -> bool:
-    """Whether it is ours for this customer and currency, by our own mark and by the currency Stripe has fixed."""
-    mark = record.metadata
-    return (
-        not record.deleted
-        and mark.get(PREFIX + "customer_id") == customer_id
-        and mark.get(PREFIX + "currency") == currency
-        and record.currency in {None, currency.lower()}
-    )
-
-
-def to_account(record: CustomerRecord, connection: str, legal_entity_code: str) -> BillingAccount:
-    """Raises MISSING for a customer whose currency nobody can know: it is no billing account of anyone."""
-    currency = record.currency.upper() if record.currency else record.metadata.get(PREFIX + "currency")
-    if record.deleted or currency is None:
-        raise Failure(Kind.MISSING, "the billing platform has no such billing account")
-    itself = ExternalId(
-        connection=connection,
-        kind="billing_account",
-        id=record.id,
-        legal_entity_code=legal_entity_code,
-        currency=currency,
-    )
-    return BillingAccount(
-        id=record.id,
-        external_ids=(itself,),
-        customer_id=record.metadata.get(PREFIX + "customer_id"),
-        legal_entity_code=legal_entity_code,
-        currency=currency,
-        name=record.name or "",
-        email=record.email,
-    )
-
-
-# Schedules
 
 
 def product_id(project_number: str, revision: int) -> str:
@@ -234,9 +163,9 @@ def in_order(prices: list[PriceRecord]) -> list[PriceRecord]:
 def check_schedule(new: NewBillingSchedule, legal_entity_code: str) -> None:
     """Everything that Stripe could refuse is refused before anything is sent. Raises INVALID."""
     if new.legal_entity_code != legal_entity_code:
-        raise _wrong("/legal_entity_code", f"this connection bills for {legal_entity_code}", "other_legal_entity")
+        raise wrong("/legal_entity_code", f"this connection bills for {legal_entity_code}", "other_legal_entity")
     if new.total.currency != new.currency:
-        raise _wrong("/total/currency", "the total has another currency than the schedule", "mixed_currencies")
+        raise wrong("/total/currency", "the total has another currency than the schedule", "mixed_currencies")
     check_items(new.items, new.currency)
 
 
@@ -245,15 +174,12 @@ def check_items(items: tuple[ScheduleItem, ...], currency: str) -> None:
     seen: set[str] = set()
     for place, item in enumerate(items):
         if item.key in seen:
-            raise _wrong(f"/items/{place}/key", f"the item {item.key} is there twice", "repeated_item")
+            raise wrong(f"/items/{place}/key", f"the item {item.key} is there twice", "repeated_item")
         seen.add(item.key)
         if {part.currency for part in (item.amount, item.rate) if part is not None} - {currency}:
             message = f"the item {item.key} has another currency than the schedule"
-            raise _wrong(f"/items/{place}", message, "mixed_currencies")
+            raise wrong(f"/items/{place}", message, "mixed_currencies")
         from_item(item, "", "", "", place)
-
-
-# Items
 
 
 def lookup_key(project_number: str, item_key: str) -> str:
@@ -269,7 +195,7 @@ def from_item(item: ScheduleItem, project_number: str, product: str, key: str, p
     elif amount is not None:
         price, currency = {"unit_amount": str(amount_units(amount))}, amount.currency
     else:
-        raise _not_billable(f"the item {item.key} has neither an amount nor a rate")
+        raise not_billable(f"the item {item.key} has neither an amount nor a rate")
     fields: Fields = {
         "product": product,
         "currency": currency.lower(),
@@ -303,7 +229,7 @@ def to_item(price: PriceRecord) -> ScheduleItem:
         title=mark.get(PREFIX + "title") or price.nickname or price.id,
         due_rule=mark.get(PREFIX + "due_rule", "on_date"),
         amount=amount,
-        rate=None if unit is None else Rate(amount=_rate_text(value, currency), currency=currency, unit=unit),
+        rate=None if unit is None else Rate(amount=rate_text(value, currency), currency=currency, unit=unit),
         due_date=date.fromisoformat(due) if due else None,
         period=_period(price.recurring),
     )
@@ -315,7 +241,7 @@ def normal_item(item: ScheduleItem) -> ScheduleItem:
     return msgspec.structs.replace(
         item,
         amount=None if item.amount is None else normal(item.amount),
-        rate=None if rate is None else msgspec.structs.replace(rate, amount=_rate_text(rate.value, rate.currency)),
+        rate=None if rate is None else msgspec.structs.replace(rate, amount=rate_text(rate.value, rate.currency)),
         period=None if months is None else f"P{months}M",
     )
 
@@ -325,7 +251,7 @@ def period_months(item: ScheduleItem) -> int | None:
         return None
     months = int(item.period.removeprefix("P").removesuffix("M"))
     if not 1 <= months <= _LONGEST_PERIOD:
-        raise _not_billable(f"the period of the item {item.key} is not between 1 and {_LONGEST_PERIOD} months")
+        raise not_billable(f"the period of the item {item.key} is not between 1 and {_LONGEST_PERIOD} months")
     return months
 
 
@@ -334,48 +260,3 @@ def _period(recurring: RecurringRecord | None) -> str | None:
         return None
     months = {"month": 1, "year": 12}.get(recurring.interval)
     return None if months is None else f"P{months * recurring.interval_count}M"
-
-
-# Amounts
-
-
-def normal(money: Money) -> Money:
-    """The same amount with all the decimals of its currency."""
-    return Money.of(money.value, money.currency)
-
-
-def vendor_digits(currency: str) -> int:
-    """How many decimals Stripe's minor unit has."""
-    if currency in _NO_DECIMALS:
-        return 0
-    return 3 if currency in _THREE_DECIMALS else 2
-
-
-def amount_units(money: Money) -> int:
-    """The amount in Stripe's minor units. Raises INVALID for one that Stripe cannot hold exactly."""
-    units = money.value.scaleb(vendor_digits(money.currency))
-    step = 10 if money.currency in _THREE_DECIMALS else 100 if money.currency in _HUNDREDTHS_OF_WHOLE_UNITS else 1
-    if units < 0 or units % step:
-        raise _not_billable(f"the billing platform cannot hold an amount of {money.amount} {money.currency}")
-    return int(units)
-
-
-def rate_units(rate: Rate) -> Decimal:
-    """The rate in Stripe's minor units, which may have fractions."""
-    return rate.value.scaleb(vendor_digits(rate.currency))
-
-
-def _rate_text(value: Decimal, currency: str) -> str:
-    """At least the currency's decimals, at most the five of a canonical rate."""
-    exponent = value.normalize().as_tuple().exponent
-    digits = max(minor_unit_digits(currency), -exponent if isinstance(exponent, int) else 0)
-    unit = Decimal(1).scaleb(-min(digits, 5))
-    return f"{value.quantize(unit, rounding=ROUND_HALF_UP):f}"
-
-
-def _not_billable(message: str) -> Failure:
-    return _wrong("/items", message, "not_billable")
-
-
-def _wrong(pointer: str, message: str, code: str) -> Failure:
-    return Failure(Kind.INVALID, message, code, (FieldError(pointer=pointer, code=code, message=f"{message}."),))

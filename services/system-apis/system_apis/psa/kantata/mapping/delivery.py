@@ -1,10 +1,11 @@
-"""Kantata's records and the canonical model: pure functions both ways. Native ids stay in the id fields."""
+"""Projects, plan and staffing: pure functions both ways. Native ids stay in the id fields."""
 
 import re
 from collections.abc import Iterable
-from datetime import date
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -124,7 +125,7 @@ def from_new_task(new: NewTask, workspace_id: str) -> dict[str, Any]:
 
 
 def to_task(record: StoryRecord) -> Task:
-    return Task(id=record.id, project_id=_known(record.workspace_id), title=record.title, billable=record.billable)
+    return Task(id=record.id, project_id=known(record.workspace_id), title=record.title, billable=record.billable)
 
 
 def from_new_milestone(new: NewMilestone, workspace_id: str) -> dict[str, Any]:
@@ -149,20 +150,55 @@ def in_cents(amount: Money, workspace: WorkspaceRecord) -> int:
     return int(amount.value * workspace.currency_base_unit)
 
 
+class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the customer's acceptance is kept: the names of custom fields on the task, "" for none.
+
+    The day is a date; as a moment it is noon in the account's zone, so that it is that day for everyone concerned.
+    """
+
+    day_field: str = ""
+    person_field: str = ""
+    time_zone: str = "UTC"
+
+
 def to_milestone(
-    envelope: Envelope, record: StoryRecord, billed: BillingMilestoneRecord | None, unit: int, acceptance_field: str
+    envelope: Envelope, record: StoryRecord, billed: BillingMilestoneRecord | None, unit: int, kept: Acceptance
 ) -> Milestone:
-    """`unit` is the base unit of the project's currency; `acceptance_field` the name of a custom field, or ""."""
-    accepted = envelope.field_value(record, acceptance_field) if acceptance_field else None
+    """`unit` is the base unit of the project's currency."""
+    day = _day(envelope.field_value(record, kept.day_field)) if kept.day_field else None
+    person = envelope.field_value(record, kept.person_field) if kept.person_field else None
+    noon = None if day is None else datetime.combine(day, time(12), ZoneInfo(kept.time_zone)).astimezone(UTC)
     return Milestone(
         id=record.id,
-        project_id=_known(record.workspace_id),
+        project_id=known(record.workspace_id),
         title=record.title,
         due_date=record.due_date,
         amount=None if billed is None else _money(billed.amount_in_cents, billed.currency, unit),
         completed=record.state == _COMPLETED,
-        accepted=bool(accepted),
+        completed_at=_completed_at(envelope, record),
+        accepted=noon is not None,
+        accepted_at=noon,
+        accepted_by=str(person) if person and noon is not None else None,
+        billing_state="invoiced" if billed is not None and billed.invoice_id is not None else "unbilled",
     )
+
+
+def _completed_at(envelope: Envelope, record: StoryRecord) -> datetime | None:
+    """When the task last came into the state completed, if it still is in it."""
+    found = (envelope.story_state_changes.get(str(key)) for key in record.story_state_change_ids)
+    moments = [change.created_at for change in found if change is not None and change.state == _COMPLETED]
+    return max(moments, default=None) if record.state == _COMPLETED else None
+
+
+def _day(value: Any) -> date | None:
+    """A custom field of the form date. Raises BAD_UPSTREAM for anything else: the field is of another form."""
+    if not value:
+        return None
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError as error:
+        detail = "the PSA keeps the acceptance in a field that is no date"
+        raise Failure(Kind.BAD_UPSTREAM, detail, vendor_detail=str(value)) from error
 
 
 def from_demand(new: NewResourceRequest, resource_id: str) -> dict[str, Any]:
@@ -184,7 +220,7 @@ def to_resource_request(record: WorkspaceResourceRecord) -> ResourceRequest:
     """Filled as soon as the resource has a name."""
     return ResourceRequest(
         id=record.id,
-        project_id=_known(record.workspace_id),
+        project_id=known(record.workspace_id),
         role=record.role_name or "",
         status="open" if record.user_id is None else "filled",
     )
@@ -203,7 +239,7 @@ def to_assignment(record: WorkspaceAllocationRecord, user_id: str) -> Assignment
     """Hours are whole in the canonical model; a part of an hour counts as one."""
     return Assignment(
         id=record.id,
-        project_id=_known(record.workspace_id),
+        project_id=known(record.workspace_id),
         resource_id=user_id,
         start_date=record.start_date,
         end_date=record.end_date,
@@ -233,7 +269,7 @@ def _by_service(references: Iterable[ReferenceRecord]) -> dict[str, str]:
     return {row.service_name: row.service_model_ref for row in references}
 
 
-def _known(foreign_key: Id | None) -> str:
+def known(foreign_key: Id | None) -> str:
     """A foreign key that was asked for by `include`."""
     if foreign_key is None:
         raise Failure(Kind.BAD_UPSTREAM, "the PSA left out what was asked for", vendor_detail="foreign key absent")

@@ -1,9 +1,7 @@
-"""Business Central as an `Erp`. Sources: API v2.0 reference; the projectCards page that README.md describes."""
+"""Entities, reference data, customers, project shells. Sources: API v2.0 reference; projectCards: README.md."""
 
 import asyncio
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Self
 from urllib.parse import quote
 
 from canonical.ledger import (
@@ -18,12 +16,9 @@ from canonical.ledger import (
     ShellAmendment,
     TaxCode,
 )
-from servicekit.clock import Clock
 from servicekit.failures import Failure, Kind
-from servicekit.upstream import Upstream
 from system_apis.erp.business_central import mapping
-from system_apis.erp.business_central.companies import Companies
-from system_apis.erp.business_central.credentials import EntraCredentials
+from system_apis.erp.business_central.client.environment import Environment
 from system_apis.erp.business_central.records import (
     Company,
     CurrencyRecord,
@@ -35,46 +30,17 @@ from system_apis.erp.business_central.records import (
     PeriodRecord,
     ProjectCardRecord,
     TaxGroupRecord,
+    WindowRecord,
 )
-from system_apis.erp.business_central.settings import COST_CENTRE, Settings
-from system_apis.erp.business_central.web_service import WebService, any_of, literal
+from system_apis.erp.business_central.settings import COST_CENTRE
+from system_apis.erp.business_central.web_service import any_of, literal
 from system_apis.listing import Listing
-from system_apis.writes import Settlement
 
-# Numbers are ours and unique in a company: a second record under one is refused, and then looked at.
-SETTLEMENTS = MappingProxyType(
-    {
-        "create_customer_account": Settlement(kind="unique_id"),
-        "create_project_shell": Settlement(kind="unique_id"),
-    }
-)
 LOOKED_UP_AT_ONCE = 40  # customer numbers in one filter: a URL has its limits
 
 
-class BusinessCentral:
-    """One environment with several companies."""
-
-    settlements: Mapping[str, Settlement] = SETTLEMENTS
-
-    def __init__(self, name: str, settings: Settings, http: Upstream, login: Upstream) -> None:
-        environment = f"/v2.0/{quote(settings.tenant, safe='')}/{quote(settings.environment, safe='')}"
-        self._http = http
-        self._login = login
-        self._api = WebService(http, f"{environment}/api/v2.0")
-        self._cards = WebService(http, f"{environment}/{settings.project_extension_path.strip('/')}")
-        self._companies = Companies(name, self._api, settings.companies)
-
-    @classmethod
-    def connect(cls, name: str, settings: Settings, clock: Clock) -> Self:
-        login = Upstream(f"{name} sign-in", settings.login_url)
-        http = Upstream(
-            name,
-            settings.api_url,
-            auth=EntraCredentials(login, settings, clock),
-            concurrency=settings.concurrency,
-            timeout_s=settings.timeout_s,
-        )
-        return cls(name, settings, http, login)
+class Masters(Environment):
+    """What exists before anything is posted."""
 
     async def legal_entities(self) -> tuple[LegalEntity, ...]:
         companies = await self._companies.all()
@@ -99,12 +65,18 @@ class BusinessCentral:
     async def tax_codes(self, legal_entity: str) -> tuple[TaxCode, ...]:
         company = await self._companies.of(legal_entity)
         records = await self._api.records(company.path("taxGroups"), TaxGroupRecord)
-        return mapping.to_tax_codes(legal_entity, company.settings.tax_kinds, records)
+        settings = company.settings
+        return mapping.to_tax_codes(legal_entity, settings.tax_kinds, settings.tax_rates, records)
 
     async def accounting_periods(self, legal_entity: str) -> tuple[AccountingPeriod, ...]:
         company = await self._companies.of(legal_entity)
-        records = await self._api.records(company.path("accountingPeriods"), PeriodRecord)
-        return mapping.to_accounting_periods(legal_entity, records)
+        records, windows = await asyncio.gather(
+            self._api.records(company.path("accountingPeriods"), PeriodRecord),
+            self._api.records(company.path("generalLedgerSetup"), WindowRecord),
+        )
+        if not windows:
+            raise Failure(Kind.BAD_UPSTREAM, f"the ERP shows no ledger setup for {legal_entity}")
+        return mapping.to_accounting_periods(legal_entity, records, windows[0])
 
     async def payment_terms(self, legal_entity: str) -> tuple[PaymentTerms, ...]:
         company = await self._companies.of(legal_entity)
@@ -189,13 +161,6 @@ class BusinessCentral:
 
     async def close_project_shell(self, native_id: str) -> ProjectShell:
         return await self._changed(native_id, {"status": mapping.COMPLETED}, while_open=False)
-
-    async def check(self) -> None:
-        await self._companies.check()
-
-    async def close(self) -> None:
-        await self._http.aclose()
-        await self._login.aclose()
 
     async def _legal_entity(self, company: Company) -> LegalEntity:
         information, ledger, currencies = await asyncio.gather(

@@ -1,0 +1,464 @@
+"""A firm's platforms in memory, as the money processes see them: PSA, billing with numbers, an ERP with a real ledger.
+
+Each write happens once per key; it may be refused, or lose its answer after its effect. The ledger always balances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from canonical.billing import BillingSchedule
+from canonical.delivery import Milestone, Project
+from canonical.effective import DateRange
+from canonical.entries import BillingMark, Expense, NewBillingMark, RateCard, TimeEntry
+from canonical.invoicing import CreditNote, Invoice, InvoiceLine, NewCreditNote, NewInvoice
+from canonical.ledger import AccountingPeriod, CustomerAccount, LegalEntity, TaxCode
+from canonical.money import Money, total
+from canonical.people import CostRate
+from canonical.postings import (
+    AccountBalance,
+    ExchangeRate,
+    Journal,
+    LedgerEntry,
+    NewJournal,
+    NewReceivable,
+    Receivable,
+    ReceivablePosting,
+)
+from canonical.rounding import tax_of
+from canonical.sales import Contract, Customer
+from servicekit.failures import Failure, Kind
+from servicekit.ids import mint
+
+NOW = datetime(2026, 12, 30, 9, 0, tzinfo=UTC)
+RATES = {"EUR": Decimal("0.86"), "USD": Decimal("0.79")}  # into GBP
+ROLES = ("receivable", "unbilled_receivable", "contract_asset", "contract_liability", "revenue", "tax_payable")
+
+
+@dataclass
+class Firm:
+    """Everything that the platforms hold, what was written, and what they are told to refuse or lose."""
+
+    contracts: dict[str, Contract] = field(default_factory=dict)
+    customers: dict[str, Customer] = field(default_factory=dict)
+    projects: dict[str, Project] = field(default_factory=dict)
+    schedules: dict[str, BillingSchedule] = field(default_factory=dict)
+    entries: dict[str, TimeEntry] = field(default_factory=dict)
+    expenses: dict[str, Expense] = field(default_factory=dict)
+    milestones: dict[str, list[Milestone]] = field(default_factory=dict)
+    rate_cards: tuple[RateCard, ...] = ()
+    cost_rates: dict[str, tuple[CostRate, ...]] = field(default_factory=dict)
+    invoices: dict[str, Invoice] = field(default_factory=dict)
+    credit_notes: dict[str, CreditNote] = field(default_factory=dict)
+    receivables: dict[str, Receivable] = field(default_factory=dict)
+    lines: dict[str, NewReceivable] = field(default_factory=dict)
+    journals: dict[str, Journal] = field(default_factory=dict)
+    ledger: list[LedgerEntry] = field(default_factory=list)
+    marks: dict[str, tuple[BillingMark, NewBillingMark]] = field(default_factory=dict)
+    open_from: date = date(2026, 1, 1)
+    blocked: bool = False
+    tax_percent: str | None = "20"
+    erp_tax_off_by: Decimal = Decimal(0)
+    done: dict[str, Any] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    reads: list[str] = field(default_factory=list)
+    refusals: dict[str, list[Failure]] = field(default_factory=dict)
+    losses: dict[str, int] = field(default_factory=dict)
+
+    def once(self, write: str, key: str, make: Callable[[], Any]) -> Any:
+        """What the write under this key made, the first time or now. Told to lose an answer, it does so after it."""
+        if self.refusals.get(write):
+            raise self.refusals[write].pop(0)
+        if key not in self.done:
+            self.calls.append(write)
+            self.done[key] = make()
+        if self.losses.get(write):
+            self.losses[write] -= 1
+            raise Failure(Kind.IN_DOUBT, "the connection broke")
+        return self.done[key]
+
+    def post(self, entity: str, document: str, day: date, amounts: dict[str, Money]) -> None:
+        """Write the lines of a document; they add up to nothing, or it is not written."""
+        if day < self.open_from:
+            raise Failure(Kind.INVALID, f"{day} is not within the allowed posting dates", code="period_closed")
+        assert 0 == sum(amount.value for amount in amounts.values())
+        for role, amount in amounts.items():
+            number = str(len(self.ledger) + 1)
+            entry = LedgerEntry(
+                entry_number=number,
+                legal_entity_code=entity,
+                posting_date=day,
+                document_number=document,
+                account_number=f"A-{role}",
+                account_role=role,
+                amount=amount,
+                description=document,
+            )
+            self.ledger.append(entry)
+
+    def balance(self, role: str) -> Decimal:
+        return sum((one.amount.value for one in self.ledger if one.account_role == role), Decimal(0))
+
+
+def missing(what: str) -> Failure:
+    return Failure(Kind.MISSING, f"there is no {what}")
+
+
+class FirmCrm:
+    def __init__(self, firm: Firm) -> None:
+        self._firm = firm
+
+    async def contract(self, contract_id: str) -> Contract:
+        if contract_id not in self._firm.contracts:
+            raise missing("contract")
+        return self._firm.contracts[contract_id]
+
+    async def customer(self, customer_id: str) -> Customer:
+        return self._firm.customers[customer_id]
+
+
+class FirmHr:
+    def __init__(self, firm: Firm) -> None:
+        self._firm = firm
+
+    async def cost_rates(self, worker_id: str) -> tuple[CostRate, ...]:
+        return self._firm.cost_rates.get(worker_id, ())
+
+
+class FirmPsa:
+    def __init__(self, firm: Firm) -> None:
+        self._firm = firm
+
+    async def project(self, project_id: str) -> Project:
+        if project_id not in self._firm.projects:
+            raise missing("project")
+        return self._firm.projects[project_id]
+
+    async def projects(self, connection: str) -> tuple[Project, ...]:
+        self._firm.reads.append("projects")
+        return tuple(self._firm.projects.values())
+
+    async def project_of_contract(self, connection: str, contract_number: str) -> Project | None:
+        found = (one for one in self._firm.projects.values() if one.contract_number == contract_number)
+        return next(found, None)
+
+    async def time_entries(self, connection: str, **query: str | None) -> tuple[TimeEntry, ...]:
+        self._firm.reads.append("time_entries")
+        return tuple(one for one in self._firm.entries.values() if _fits(one, one.work_date, query))
+
+    async def expenses(self, connection: str, **query: str | None) -> tuple[Expense, ...]:
+        self._firm.reads.append("expenses")
+        return tuple(one for one in self._firm.expenses.values() if _fits(one, one.spend_date, query))
+
+    async def milestones(self, project_id: str) -> tuple[Milestone, ...]:
+        return tuple(self._firm.milestones.get(project_id, ()))
+
+    async def rate_cards(self, project_id: str) -> tuple[RateCard, ...]:
+        return self._firm.rate_cards
+
+    async def resource(self, resource_id: str) -> Any:
+        return msgspec.defstruct("Found", [("worker_id", str)])("wrk_" + resource_id.removeprefix("res_"))
+
+    async def mark_billed(self, project_id: str, new: NewBillingMark, key: str) -> BillingMark:
+        def make() -> BillingMark:
+            mark = BillingMark(
+                id=mint("bmk"), project_id=project_id, invoice_number=new.invoice_number, cancelled=False
+            )
+            self._firm.marks[mark.id] = (mark, new)
+            self._mark(new, "invoiced")
+            return mark
+
+        return self._firm.once("mark_billed", key, make)
+
+    async def cancel_mark(self, mark_id: str, key: str) -> BillingMark:
+        def make() -> BillingMark:
+            mark, new = self._firm.marks[mark_id]
+            self._mark(new, "unbilled")
+            self._firm.marks[mark_id] = (msgspec.structs.replace(mark, cancelled=True), new)
+            return self._firm.marks[mark_id][0]
+
+        return self._firm.once("cancel_mark", key, make)
+
+    def _mark(self, new: NewBillingMark, state: str) -> None:
+        for held, ids in ((self._firm.entries, new.time_entry_ids), (self._firm.expenses, new.expense_ids)):
+            for one in ids:
+                held[one] = msgspec.structs.replace(held[one], billing_state=state)
+
+
+class FirmBilling:
+    def __init__(self, firm: Firm) -> None:
+        self._firm = firm
+
+    async def schedule_of_project(self, connection: str, project_number: str) -> BillingSchedule | None:
+        return self._firm.schedules.get(project_number)
+
+    async def invoice(self, invoice_id: str) -> Invoice:
+        return self._firm.invoices[invoice_id]
+
+    async def invoices(self, connection: str) -> tuple[Invoice, ...]:
+        return tuple(self._firm.invoices.values())
+
+    async def create_invoice(self, connection: str, new: NewInvoice, key: str) -> Invoice:
+        def make() -> Invoice:
+            invoice = _invoice(new)
+            self._firm.invoices[invoice.id] = invoice
+            return invoice
+
+        return self._firm.once("create_invoice", key, make)
+
+    async def issue_invoice(self, invoice_id: str, key: str) -> Invoice:
+        numbered = sum(one.number is not None for one in self._firm.invoices.values())
+        return self._changed("issue_invoice", invoice_id, key, document_state="issued", number=f"N-{numbered + 1:04}")
+
+    async def discard_invoice(self, invoice_id: str, key: str) -> Invoice:
+        return self._changed("discard_invoice", invoice_id, key, document_state="discarded")
+
+    async def void_invoice(self, invoice_id: str, key: str) -> Invoice:
+        return self._changed("void_invoice", invoice_id, key, document_state="void")
+
+    async def credit_invoice(self, invoice_id: str, new: NewCreditNote, key: str) -> CreditNote:
+        def make() -> CreditNote:
+            note = CreditNote(
+                id=mint("crn"),
+                invoice_id=invoice_id,
+                reference=new.reference,
+                number=f"C-{len(self._firm.credit_notes) + 1:04}",
+                document_date=new.document_date,
+                net=new.net,
+                tax=new.gross - new.net,
+                gross=new.gross,
+                voided=False,
+                updated_at=NOW,
+            )
+            self._firm.credit_notes[note.id] = note
+            return note
+
+        return self._firm.once("credit_invoice", key, make)
+
+    def _changed(self, write: str, invoice_id: str, key: str, **changes: Any) -> Invoice:
+        def make() -> Invoice:
+            self._firm.invoices[invoice_id] = msgspec.structs.replace(self._firm.invoices[invoice_id], **changes)
+            return self._firm.invoices[invoice_id]
+
+        return self._firm.once(write, key, make)
+
+
+class FirmErp:
+    """One legal entity, GB01 in GBP; its window of postings is what a test says."""
+
+    def __init__(self, firm: Firm) -> None:
+        self._firm = firm
+
+    async def legal_entities(self, connection: str) -> tuple[LegalEntity, ...]:
+        entity = LegalEntity(
+            id=mint("len"), code="GB01", name="Ltd", country="GB", base_currency="GBP", time_zone="Europe/London"
+        )
+        return (entity,)
+
+    async def tax_codes(self, connection: str, entity: str) -> tuple[TaxCode, ...]:
+        percent = self._firm.tax_percent
+        standard = TaxCode(
+            legal_entity_code=entity, code="VAT20", name="VAT 20 %", kind="standard", rate_percent=percent
+        )
+        return (standard,) if percent is not None else ()
+
+    async def accounting_periods(self, connection: str, entity: str) -> tuple[AccountingPeriod, ...]:
+        months = [*(date(2026, month, 1) for month in range(1, 13)), *(date(2027, month, 1) for month in range(1, 13))]
+        return tuple(
+            _period(entity, begins, ends, self._firm.open_from)
+            for begins, ends in zip(months, [*months[1:], date(2028, 1, 1)], strict=True)
+        )
+
+    async def customer_account_of(
+        self, connection: str, entity: str, customer_number: str, currency: str
+    ) -> CustomerAccount | None:
+        return CustomerAccount(
+            id=f"cac_{customer_number.lower():0>32}"[:36],
+            customer_id=None,
+            number=customer_number,
+            legal_entity_code=entity,
+            currency=currency,
+            name=customer_number,
+            blocked=self._firm.blocked,
+            tax_registration_id=None,
+        )
+
+    async def exchange_rate(
+        self, connection: str, entity: str, from_currency: str, on_date: date, purpose: str
+    ) -> ExchangeRate | None:
+        if from_currency not in RATES:
+            return None
+        return ExchangeRate(
+            legal_entity_code=entity,
+            from_currency=from_currency,
+            to_currency="GBP",
+            rate=str(RATES[from_currency]),
+            rate_type="spot",
+            rate_date=date(2026, 1, 1),
+        )
+
+    async def draft_receivable(self, connection: str, new: NewReceivable, key: str) -> Receivable:
+        def make() -> Receivable:
+            receivable = self._receivable(new)
+            self._firm.receivables[receivable.id] = receivable
+            self._firm.lines[receivable.id] = new
+            return receivable
+
+        return self._firm.once("draft_receivable", key, make)
+
+    async def receivable(self, receivable_id: str) -> Receivable:
+        return self._firm.receivables[receivable_id]
+
+    async def post_receivable(self, receivable_id: str, posting: ReceivablePosting, key: str) -> Receivable:
+        def make() -> Receivable:
+            former, new = self._firm.receivables[receivable_id], self._firm.lines[receivable_id]
+            number = f"PS-{len(self._firm.ledger) + 1:05}"
+            self._firm.post(new.legal_entity_code, number, posting.posting_date, _amounts(former, new))
+            posted = msgspec.structs.replace(
+                former,
+                status="posted",
+                document_number=number,
+                reference=posting.external_number,
+                posting_date=posting.posting_date,
+                document_date=posting.document_date,
+            )
+            self._firm.receivables[receivable_id] = posted
+            return posted
+
+        return self._firm.once("post_receivable", key, make)
+
+    async def discard_receivable(self, receivable_id: str, key: str) -> Receivable:
+        former = self._firm.receivables[receivable_id]
+        if former.status == "posted":
+            raise Failure(Kind.CONFLICT, "it is posted", code="already_posted")
+        gone = msgspec.structs.replace(former, status="discarded")
+        self._firm.receivables[receivable_id] = gone
+        return self._firm.once("discard_receivable", key, lambda: gone)
+
+    async def post_journal(self, connection: str, new: NewJournal, key: str) -> Journal:
+        def make() -> Journal:
+            amounts = {line.account_role: line.amount for line in new.lines}
+            self._firm.post(new.legal_entity_code, new.reference, new.posting_date, amounts)
+            journal = Journal(
+                id=mint("jrn"),
+                reference=new.reference,
+                legal_entity_code=new.legal_entity_code,
+                posting_date=new.posting_date,
+                status="posted",
+                entry_numbers=(),
+            )
+            self._firm.journals[journal.id] = journal
+            return journal
+
+        return self._firm.once("post_journal", key, make)
+
+    async def journal(self, journal_id: str) -> Journal:
+        return self._firm.journals[journal_id]
+
+    async def ledger_entries(self, connection: str, entity: str, document_number: str) -> tuple[LedgerEntry, ...]:
+        return tuple(one for one in self._firm.ledger if one.document_number == document_number)
+
+    async def account_balances(self, connection: str, entity: str, as_of: date) -> tuple[AccountBalance, ...]:
+        return tuple(
+            AccountBalance(
+                legal_entity_code=entity,
+                account_role=role,
+                account_numbers=(f"A-{role}",),
+                balance=Money.of(self._firm.balance(role), "GBP"),
+                as_of_date=as_of,
+            )
+            for role in ROLES
+        )
+
+    def _receivable(self, new: NewReceivable) -> Receivable:
+        net = total([line.amount for line in new.lines], new.currency)
+        percent = Decimal(self._firm.tax_percent or 0)
+        tax = tax_of([line.amount for line in new.lines], percent, new.currency, "document")
+        tax = tax + Money.of(self._firm.erp_tax_off_by, new.currency)
+        return Receivable(
+            id=mint("rcv"),
+            kind=new.kind,
+            reference=new.reference,
+            document_number=None,
+            customer_account_id=new.customer_account_id,
+            legal_entity_code=new.legal_entity_code,
+            currency=new.currency,
+            status="draft",
+            document_date=new.document_date,
+            posting_date=new.posting_date,
+            due_date=new.due_date,
+            net=net,
+            tax=tax,
+            gross=net + tax,
+            remaining=net + tax,
+            updated_at=NOW,
+        )
+
+
+def _fits(one: TimeEntry | Expense, day: date, query: dict[str, str | None]) -> bool:
+    before = query.get("work_date_before") or query.get("spend_date_before")
+    if before is not None and day >= date.fromisoformat(before):
+        return False
+    return all(query.get(name) in {None, getattr(one, name)} for name in ("project_id", "status", "billing_state"))
+
+
+def _period(entity: str, begins: date, ends: date, open_from: date) -> AccountingPeriod:
+    opened = None if ends <= open_from else DateRange(from_date=max(begins, open_from), to_date=ends)
+    return AccountingPeriod(
+        legal_entity_code=entity,
+        name=f"{begins:%Y-%m}",
+        effective=DateRange(from_date=begins, to_date=ends),
+        closed=False,
+        posting=opened,
+    )
+
+
+def _amounts(receivable: Receivable, new: NewReceivable) -> dict[str, Money]:
+    """What the document moves, in GBP; an invoice debits the receivable, a credit note the other way round."""
+    sign = 1 if new.kind == "invoice" else -1
+    rate = RATES.get(new.currency, Decimal(1))
+
+    def converted(amount: Decimal) -> Money:
+        return Money.of(sign * amount * rate, "GBP")
+
+    amounts = {"tax_payable": -converted(receivable.tax.value)}
+    for line in new.lines:
+        former = amounts.get(line.account_role, Money.of(0, "GBP"))
+        amounts[line.account_role] = former - converted(line.amount.value)
+    return {**amounts, "receivable": -total(list(amounts.values()), "GBP")}
+
+
+def _invoice(new: NewInvoice) -> Invoice:
+    nothing = Money.of(0, new.currency)
+    return Invoice(
+        id=mint("inv"),
+        reference=new.reference,
+        kind=new.kind,
+        billing_account_id=new.billing_account_id,
+        legal_entity_code=new.legal_entity_code,
+        currency=new.currency,
+        number=None,
+        document_state="draft",
+        payment_state="open",
+        document_date=new.document_date,
+        due_date=new.due_date,
+        lines=tuple(
+            InvoiceLine(
+                key=line.key, description=line.description, quantity=line.quantity, amount=line.amount, tax=line.tax
+            )
+            for line in new.lines
+        ),
+        net=new.net,
+        tax=new.gross - new.net,
+        gross=new.gross,
+        paid=nothing,
+        credited=nothing,
+        issued_at=None,
+        updated_at=NOW,
+    )
