@@ -39,6 +39,9 @@ JournalStatus = Annotated[
     str, Meta(extra_json_schema={"x-extensible-enum": ["prepared", "submitted", "posted", "failed"]})
 ]
 
+# Exchange rates are finer than prices: an ERP keeps as many places as it likes.
+ExchangeRateText = Annotated[str, Meta(pattern=r"^[0-9]{1,12}(\.[0-9]{1,12})?$(?!\n)", examples=["1.0872"])]
+
 
 class ExchangeRate(msgspec.Struct, frozen=True, kw_only=True):
     """`rate` units of `to_currency` for one of `from_currency`. `rate_date` is the day from which the ERP applies it.
@@ -49,7 +52,7 @@ class ExchangeRate(msgspec.Struct, frozen=True, kw_only=True):
     legal_entity_code: LegalEntityCode
     from_currency: Currency
     to_currency: Currency
-    rate: Annotated[str, Meta(pattern=r"^[0-9]{1,12}(\.[0-9]{1,12})?$(?!\n)", examples=["1.0872"])]
+    rate: ExchangeRateText
     rate_type: Annotated[
         str, Meta(extra_json_schema={"x-extensible-enum": ["spot", "average", "closing", "tax_authority", "contract"]})
     ]

@@ -11,7 +11,7 @@ from canonical.ids import BatchId, ContractId, CustomerId, InvoiceId, ProjectId,
 from canonical.invoicing import DocumentState, InvoiceKind, LineText, PaymentState, TaxLine
 from canonical.moments import Moment
 from canonical.money import AmountText, Currency, Money, PercentText, QuantityText, RateText
-from canonical.postings import AccountRole
+from canonical.postings import AccountRole, ExchangeRateText
 from canonical.references import Code, LegalEntityCode
 from canonical.work import Finding, Mode, Reason, StepRecord
 
@@ -123,7 +123,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     net: Money
     gross: Money
     net_in_entity_currency: Money
-    rate: RateText | None
+    rate: ExchangeRateText | None
     left_out: tuple[LeftOut, ...]
 
 
