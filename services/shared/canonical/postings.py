@@ -39,6 +39,9 @@ JournalStatus = Annotated[
     str, Meta(extra_json_schema={"x-extensible-enum": ["prepared", "submitted", "posted", "failed"]})
 ]
 
+# Exchange rates are finer than prices: an ERP keeps as many places as it likes.
+ExchangeRateText = Annotated[str, Meta(pattern=r"^[0-9]{1,12}(\.[0-9]{1,12})?$(?!\n)", examples=["1.0872"])]
+
 
 ExchangeRateText = Annotated[str, Meta(pattern=r"^[0-9]{1,12}(\.[0-9]{1,12})?$(?!\n)", examples=["1.0872"])]
 
