@@ -26,7 +26,6 @@ SETTINGS_VARIABLE = "SYNCLINE_SETTINGS"
 CAPABILITIES = tuple(dict.fromkeys(vendor.capability for vendor in VENDORS))
 FLOWS = ("project-onboarding", "invoice-release", "revenue-recognition")  # processes with workflows of their own
 PROCESSES = (*FLOWS, "operations")
-SCREENED = ("project-onboarding", "operations")  # processes that the experience API reads
 PSA_RESOURCES = ("projects", "tasks", "milestones", "resource-requests", "assignments", "resources")
 ERP_REFERENCES = ("legal-entities", "dimension-values", "tax-codes", "accounting-periods", "payment-terms")
 PORTAL, EDGE_ADMIN = "gateway-portal", "edge-admin"
@@ -179,7 +178,7 @@ def experience(site: Site, name: str) -> Document:
     """The experience API, which reads process APIs only."""
     return {
         "service": service(site, name, "experience", schema="experience"),
-        "processes": {process.replace("-", "_"): site.address(f"process-{process}") for process in SCREENED},
+        "processes": {process.replace("-", "_"): site.address(f"process-{process}") for process in PROCESSES},
     }
 
 
