@@ -87,10 +87,10 @@ async def read_all(told: Surroundings, firm: Firm) -> Seen:
         posted={code: [one for one in found if not _is_draft(one)] for code, found in posted.items()},
         entries={code: list(_entries(lines[code], posted[code], documents)) for code in lines},
         windows={code: found[0] for code, found in (await erp.all("generalLedgerSetup", BC_API)).items()},
-        time=await kantata.all("time_entries"),
-        expenses=await kantata.all("expenses"),
-        milestones=await kantata.all("billing_milestones", include="workspace"),
-        marks=await kantata.all("invoices"),
+        time=await kantata.all("time_entries", include="workspace"),
+        expenses=await kantata.all("expenses", include="workspace"),
+        milestones=await kantata.all("billing_milestones", include="workspace,invoice"),
+        marks=await kantata.all("invoices", include="time_entries"),
         workspaces={key: titles[title] for key, title in projects.items() if title in titles},
     )
 
