@@ -17,6 +17,7 @@ from demo.surroundings import Surroundings
 
 _CENT = Decimal(100)
 _CONTRACT = "syncline_contract_number"
+_REVENUE = "Revenue of "  # what a journal says of itself, before the contract and what was entered
 ROLES = {account.number: account.role for account in CHART if account.role is not None}
 
 
@@ -142,7 +143,7 @@ def _entries(lines: list[Record], posted: list[Record], documents: Iterable[Docu
     by_number = {one["number"]: contracts.get(one["externalDocumentNumber"]) for one in posted}
     for line in lines:
         said = line["description"]
-        journal = said.removeprefix("Revenue of ") if said.startswith("Revenue of ") else None
+        journal = said.removeprefix(_REVENUE).split(" ")[0] if said.startswith(_REVENUE) else None
         yield Entry(
             number=line["documentNumber"],
             day=line["postingDate"],
