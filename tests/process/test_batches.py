@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+import msgspec
 from firm import Firm
 from running_money import APPROVER, CLERK, CUT_OFF, OWNER, RunningMoney
 from running_onboarding import eventually
@@ -65,6 +66,19 @@ async def test_one_bad_project_never_stops_the_rest(money: RunningMoney, firm: F
     assert 18 == sum(one.result == "approved" for one in results)
     await goes_on(money, batch_id, running, posted=9, in_exception=1)
     assert 9 == len(firm.invoices)
+
+
+async def test_a_retry_in_a_batch_reads_afresh(money: RunningMoney, firm: Firm) -> None:
+    """What the batch had read for all is the past once somebody has mended something."""
+    contract = money.agreed()
+    entry = money.worked(contract, "8", date(2026, 12, 7), bill_rate=None, role="Architect")
+    batch_id, running = await started(money), runner(money)
+    await goes_on(money, batch_id, running, in_exception=1)
+    firm.entries[entry.id] = msgspec.structs.replace(entry, role="Engineer")
+    (item,), _ = await money.release["batches"].items(batch_id, 0, 10)
+    run_id = (await money.release["releases"].one(item.release_id)).run_id
+    await money.decide(run_id, "retry")
+    await money.until(run_id, "waiting_for_approval")
 
 
 async def test_the_work_of_all_projects_is_read_at_once(money: RunningMoney, firm: Firm) -> None:

@@ -17,6 +17,7 @@ from demo.surroundings import Surroundings
 
 _CENT = Decimal(100)
 _CONTRACT = "syncline_contract_number"
+_REVENUE = "Revenue of "  # what a journal says of itself, before the contract and what was entered
 ROLES = {account.number: account.role for account in CHART if account.role is not None}
 
 
@@ -87,10 +88,10 @@ async def read_all(told: Surroundings, firm: Firm) -> Seen:
         posted={code: [one for one in found if not _is_draft(one)] for code, found in posted.items()},
         entries={code: list(_entries(lines[code], posted[code], documents)) for code in lines},
         windows={code: found[0] for code, found in (await erp.all("generalLedgerSetup", BC_API)).items()},
-        time=await kantata.all("time_entries"),
-        expenses=await kantata.all("expenses"),
-        milestones=await kantata.all("billing_milestones", include="workspace"),
-        marks=await kantata.all("invoices"),
+        time=await kantata.all("time_entries", include="workspace"),
+        expenses=await kantata.all("expenses", include="workspace"),
+        milestones=await kantata.all("billing_milestones", include="workspace,invoice"),
+        marks=await kantata.all("invoices", include="time_entries"),
         workspaces={key: titles[title] for key, title in projects.items() if title in titles},
     )
 
@@ -142,7 +143,7 @@ def _entries(lines: list[Record], posted: list[Record], documents: Iterable[Docu
     by_number = {one["number"]: contracts.get(one["externalDocumentNumber"]) for one in posted}
     for line in lines:
         said = line["description"]
-        journal = said.removeprefix("Revenue of ") if said.startswith("Revenue of ") else None
+        journal = said.removeprefix(_REVENUE).split(" ")[0] if said.startswith(_REVENUE) else None
         yield Entry(
             number=line["documentNumber"],
             day=line["postingDate"],

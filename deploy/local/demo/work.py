@@ -68,7 +68,6 @@ SHIFTS = (
     Shift(deal="D11", person=1, role="Manager", hours=4, days=5),
     Shift(deal="D13", person=2, role="Consultant", hours=8, days=5),
     Shift(deal="D14", person=3, role="Senior Consultant", hours=6, days=5),
-    Shift(deal="H01", person=4, role="Engineer", hours=8, days=2),
 )
 SPENDINGS = (Spending(deal="D01", person=0, category="Travel", amount=Decimal("412.40")),)
 LATE_PRICE = Decimal(180)  # what the hour without a rate is agreed at, afterwards
@@ -94,7 +93,6 @@ OUTCOMES = {
     "D11": _of("12000", "2400", "12000", approved="12000"),
     "D13": _of("0", "0", "6400", approved="5200", fixed="5200"),  # 40 of 400 h of 64,000; nothing accepted
     "D14": _of("0", "0", "4500", approved="4800", fixed="4800"),  # 30 of 300 h of 45,000, in euros of the British
-    "H01": _of("2560", "512", "2560", approved="2560"),
 }
 
 

@@ -47,7 +47,7 @@ class Timekeeping:
     async def set_missing_rate(self, rate: Decimal) -> None:
         """An administrator gives the entry without a rate its price."""
         role = (await self._ids("roles", "name"))[UNPRICED_ROLE]
-        entry = next(one for one in await self._all("time_entries") if str(one["role_id"]) == role)
+        entry = next(one for one in await self._all("time_entries", include="role") if str(one["role_id"]) == role)
         await self._put(f"time_entries/{entry['id']}", {"time_entry": {"rate_in_cents": int(rate * 100)}})
 
     async def complete(self, deal_key: str, title: str) -> str:

@@ -22,7 +22,11 @@ from servicekit.clock import Clock
 from servicekit.database import Database
 from servicekit.failures import Failure, Kind
 
-_SWEPT = text("select work from batch_item where batch_id = :batch_id and contract_id = :contract_id")
+_SWEPT = text(
+    "update batch_item i set work = null from (select work from batch_item where batch_id = :batch_id"
+    " and contract_id = :contract_id for update) former"
+    " where i.batch_id = :batch_id and i.contract_id = :contract_id returning former.work"
+)
 _CHANGERS = text("select distinct by_actor from adjustment where release_id = :release_id")
 _HOLDERS = text("select distinct by_actor from hold where contract_id = :contract_id")
 
@@ -69,7 +73,8 @@ class Drafts:
     async def make(self, asked: Asked, agreement: Agreement, bound: Bound, *, first: bool) -> Drafted:
         """Read, collect, claim, draft and keep, as of now. Raises INVALID with everything that stands in the way.
 
-        The *first* draft of a batch's release goes by what the batch has read for all; later ones read afresh.
+        The *first* draft of a batch's release goes by what the batch has read for all, once: whoever tries again after a
+        refusal, or drafts anew, reads afresh.
         """
         swept = await self._swept(asked, agreement) if first else None
         matter = await self._read.read_matter(agreement, bound, asked.cut_off, asked.document_date, swept)
