@@ -280,5 +280,6 @@ def database(site: Site, _name: str) -> Document:
     return {
         "admin_url": site.admin_url(),
         "schemas": schemas,
+        "engines": engines,
         "passwords": {role: site.vault.secret(f"database {role}") for role in schemas},
     }

@@ -43,9 +43,6 @@ JournalStatus = Annotated[
 ExchangeRateText = Annotated[str, Meta(pattern=r"^[0-9]{1,12}(\.[0-9]{1,12})?$(?!\n)", examples=["1.0872"])]
 
 
-ExchangeRateText = Annotated[str, Meta(pattern=r"^[0-9]{1,12}(\.[0-9]{1,12})?$(?!\n)", examples=["1.0872"])]
-
-
 class ExchangeRate(msgspec.Struct, frozen=True, kw_only=True):
     """`rate` units of `to_currency` for one of `from_currency`. `rate_date` is the day from which the ERP applies it.
 

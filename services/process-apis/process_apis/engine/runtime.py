@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 import msgspec
-from dbos import DBOS, DBOSConfig, SetWorkflowID, StepOptions
+from dbos import DBOS, DBOSConfig, SetWorkflowID, StepOptions, run_dbos_database_migrations
 from dbos import error as engine_error
 
 from process_apis.engine.serializer import JsonSerializer
@@ -55,7 +55,7 @@ class Engine:
         slot = await self._slot.acquire()
         config = DBOSConfig(
             name=self._name,
-            system_database_url=driver_url(self._url).replace("postgresql://", "postgresql+psycopg://", 1),
+            system_database_url=_engine_url(self._url),
             dbos_system_schema=self._settings.schema,
             application_version=self._settings.workflow_version,
             executor_id=slot.replace(":", "-"),
@@ -107,6 +107,19 @@ class Engine:
             should_retry=_may_heal,
         )
         return await DBOS.run_step_async(options, function, *arguments)
+
+
+def prepare(database_url: str, schema: str) -> None:
+    """Make the engine's own tables before anybody works on the database. Safe to repeat.
+
+    The engine makes them at its first start otherwise, which then takes many seconds: it builds indexes concurrently,
+    and each waits for every transaction of the database that is under way.
+    """
+    run_dbos_database_migrations(system_database_url=_engine_url(database_url), schema=schema)
+
+
+def _engine_url(database_url: str) -> str:
+    return driver_url(database_url).replace("postgresql://", "postgresql+psycopg://", 1)
 
 
 def failure_of(error: Exception) -> Failure | None:
