@@ -37,6 +37,9 @@ OPTIONS = {
     "shared_buffers": "64MB",
     "max_wal_size": "256MB",
     "max_parallel_workers": "2",
+    "io_method": "sync",  # what is read fits into memory: three workers fewer
+    "max_logical_replication_workers": "0",
+    "jit": "off",
     "log_min_messages": "warning",
     "log_line_prefix": "%m [%p] %u@%d ",
     "timezone": "UTC",
