@@ -34,7 +34,7 @@ OPTIONS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "max_connections": "200",
-    "shared_buffers": "64MB",
+    "shared_buffers": "24MB",
     "max_wal_size": "256MB",
     "max_parallel_workers": "2",
     "io_method": "sync",  # what is read fits into memory: three workers fewer
