@@ -253,6 +253,13 @@ async def test_a_hard_cap_is_filled_and_never_exceeded(money: RunningMoney, firm
     assert "cap_exceeded" in await money.notices(release.run_id)
 
 
+async def test_a_soft_cap_holds_nothing_back(money: RunningMoney, firm: Firm) -> None:
+    """Only a hard cap needs a change order."""
+    contract = money.agreed("capped_time_and_materials", 1000, cap=Cap(amount=gbp(1000), hard=False))
+    money.worked(contract, "12")
+    assert gbp("1440.00") == (await money.posted(contract)).net
+
+
 async def test_prepaid_hours_are_covered_and_what_goes_beyond_is_billed(money: RunningMoney, firm: Firm) -> None:
     """The first invoice is the advance; used hours draw it down, further ones are billed at the rate (B24)."""
     retainer = Retainer(kind="prepaid_draw_down", period="P12M", amount=gbp(1200), included_hours=10)
