@@ -32,6 +32,9 @@ fuzz: ## Set up, then drive every API from its contract (EXAMPLES=50 per operati
 bench: ## Set up, then measure the house's parts side by side with bare ones
 	$(BOOTSTRAP) --dev && exec $(LAUNCHER) bench
 
+batch: ## Set up, then release 300 projects with 12,000 time entries in one go, undisturbed and with kills
+	$(BOOTSTRAP) --dev && exec $(LAUNCHER) batch $(BATCH)
+
 lock: ## Pin every dependency anew, with hashes (UPGRADE=1: to the newest that pyproject.toml allows)
 	$(BOOTSTRAP) --dev --lock $(if $(UPGRADE),--upgrade)
 
@@ -39,4 +42,4 @@ clean: ## Remove the environment, all data of this copy and the tools' caches
 	@test ! -x .venv/bin/python || .venv/bin/python -m launcher clean
 	@rm -rf .venv .syncline .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 
-.PHONY: help run test check contracts faults fuzz bench lock clean
+.PHONY: help run test check contracts faults fuzz bench batch lock clean

@@ -1,4 +1,4 @@
-"""`make contracts`, `faults`, `fuzz` and `bench`: runs a program of the tests and says where it left its report."""
+"""`make contracts`, `faults`, `fuzz`, `bench`, `batch`: runs a program of the tests and says where it left its report."""
 
 import asyncio
 import os
@@ -32,6 +32,7 @@ TOOLS: Mapping[str, Tool] = {
         defaults=("50",),
     ),
     "bench": Tool(command=python("tests/bench/bench.py"), path=("tests/bench",)),
+    "batch": Tool(command=python("tests/bench/batch.py"), path=("tests/support",)),
 }
 
 

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandboxkit.faults import Fault, Faults
 from sandboxkit.store import Record, Store
+from sandboxkit.tally import Tally
 
 Action = Callable[[Record], Awaitable[Any]]
 
@@ -44,6 +45,7 @@ class Context:
     config: Mapping[str, Any] = field(default_factory=dict)
     clock: VendorClock = field(default_factory=VendorClock)
     faults: Faults = field(default_factory=Faults)
+    tally: Tally = field(default_factory=Tally)
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class _FaultDoor:
             return
         body = await _whole_body(receive)
         method, path = scope["method"], scope["path"]
+        self._context.tally.count(method, path)
         fault = self._context.faults.take(method, path)
         number = self._note(method, scope, body)
         status = await self._pass(scope, body, send, fault)
@@ -177,6 +180,7 @@ def _control_routes(context: Context, actions: Mapping[str, Action]) -> list[Bas
         ("GET", "/_sandbox/held", doors.list_held),
         ("POST", "/_sandbox/held/{held_id:int}/release", doors.release),
         ("GET", "/_sandbox/journal", doors.journal),
+        ("GET", "/_sandbox/requests", doors.requests),
         ("GET", "/_sandbox/kinds", doors.kinds),
         ("GET", "/_sandbox/records/{kind}", doors.records),
         ("POST", "/_sandbox/records/{kind}", doors.seed),
@@ -237,6 +241,9 @@ class _Control:
 
     async def journal(self, _: Request) -> Response:
         return JSONResponse(self._context.store.journal())
+
+    async def requests(self, _: Request) -> Response:
+        return JSONResponse(self._context.tally.shown())
 
     async def kinds(self, _: Request) -> Response:
         return JSONResponse(self._context.store.kinds())

@@ -113,6 +113,7 @@ async def _switch(control: httpx.AsyncClient, kind: str, **more: Any) -> None:
         ("GET", "/held"),
         ("POST", "/held/1/release"),
         ("GET", "/journal"),
+        ("GET", "/requests"),
         ("GET", "/kinds"),
         ("GET", "/records/note"),
         ("POST", "/records/note"),
@@ -279,3 +280,12 @@ async def test_clearing_the_state_leaves_an_empty_vendor(vendor: httpx.AsyncClie
     assert 204 == (await control.delete("/state")).status_code
     assert ([], {}) == ((await control.get("/journal")).json(), (await control.get("/kinds")).json())
     assert "1" == (await vendor.post("/notes", content=b"again")).json()["id"]
+
+
+async def test_what_the_vendor_was_asked_is_counted(vendor: httpx.AsyncClient, control: httpx.AsyncClient) -> None:
+    """Reads too, which the journal leaves out, and what a fault struck; never what came by the control door."""
+    await vendor.get("/notes")
+    await _switch(control, "outage")
+    await vendor.get("/notes")
+    await vendor.post("/notes", content=b"one")
+    assert {"GET /notes": 2, "POST /notes": 1} == (await control.get("/requests")).json()

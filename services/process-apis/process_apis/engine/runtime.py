@@ -51,7 +51,11 @@ class Engine:
         return registered
 
     async def launch(self) -> None:
-        """Take the lowest free slot and resume whatever its last holder left unfinished."""
+        """Take the lowest free slot and resume whatever its last holder left unfinished.
+
+        The engine resumes runs on the event loop of the thread that launches it, else on one of its own, where our
+        database and our clients do not work: so it is launched here, and the loop stands still for that moment.
+        """
         slot = await self._slot.acquire()
         config = DBOSConfig(
             name=self._name,
@@ -64,7 +68,7 @@ class Engine:
             log_level="WARNING",
         )
         DBOS(config=config)
-        await asyncio.to_thread(DBOS.launch)
+        DBOS.launch()
 
     async def stop(self) -> None:
         """Let go of everything; unfinished workflows are resumed by whoever takes the slot next."""

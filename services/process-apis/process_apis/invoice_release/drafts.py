@@ -115,17 +115,13 @@ class Drafts:
             as_of=self._clock.now(),
         )
 
-    async def changed(self, drafted: Drafted, agreement: Agreement, bound: Bound, cut_off: date) -> bool:
+    async def changed(self, drafted: Drafted, bound: Bound, cut_off: date) -> bool:
         """Whether what stands on the draft is no longer so in the PSA: withdrawn, changed, or billed elsewhere."""
-        work = await self._read.read_work(agreement.contract, bound, cut_off, None)
-        held = {entry.id: entry.version for entry in work.entries}
-        held |= {expense.id: expense.version for expense in work.expenses}
-        return any(
-            held.get(source.item_id) != source.version
-            for line in drafted.draft.lines
-            for source in line.sources
-            if source.kind in {"time", "expense"}
-        )
+        sources = [source for line in drafted.draft.lines for source in line.sources]
+        kinds = frozenset(source.kind for source in sources) & {"time", "expense"}
+        unbilled = await self._read.read_unbilled(drafted.project_id, bound, cut_off, kinds)
+        held = {one.id: one.version for one in unbilled}
+        return any(held.get(source.item_id) != source.version for source in sources if source.kind in kinds)
 
     def _items(self, matter: Matter) -> tuple[Item, ...]:
         """Raises INVALID with every finding; what is mended then is read, not remembered."""

@@ -90,6 +90,18 @@ class Readings:
             schedule=schedule,
         )
 
+    async def read_unbilled(
+        self, project_id: str, bound: Bound, cut_off: date, kinds: frozenset[str]
+    ) -> tuple[TimeEntry | Expense, ...]:
+        """What of these kinds (time, expense) is approved and not billed as of now; other kinds are not asked for."""
+        psa, connection, day = self._systems.psa, bound.connections["psa"], cut_off.isoformat()
+        query = {"project_id": project_id, "status": "approved", "billing_state": "unbilled"}
+        entries, expenses = await asyncio.gather(
+            psa.time_entries(connection, **query, work_date_before=day) if "time" in kinds else _already(()),
+            psa.expenses(connection, **query, spend_date_before=day) if "expense" in kinds else _already(()),
+        )
+        return (*entries, *expenses)
+
     async def entity(self, code: str, bound: Bound) -> LegalEntity:
         """Raises INVALID `unknown_legal_entity`."""
         connection = bound.connections["erp"]

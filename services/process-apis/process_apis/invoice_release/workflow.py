@@ -86,7 +86,7 @@ class _Release:
                 return None
             wanted = recording.approvals_wanted(drafted, agreement.methods)
             answer = await run.asked(wanted, times, recording.redraft_asked)
-            if answer.status == "approved" and not await self._changed(agreement, bound, drafted, times):
+            if answer.status == "approved" and not await self._changed(bound, drafted, times):
                 told = (drafted, agreement.contract.id, answer.by)
                 if await run.note(f"approved:{times}", recording.approved, *told):
                     return drafted
@@ -105,11 +105,11 @@ class _Release:
             await self._run.note(f"noticed:{times}", self._recording.noticed, drafted.notices)
         return drafted
 
-    async def _changed(self, agreement: Agreement, bound: Bound, drafted: Drafted, times: int) -> bool:
+    async def _changed(self, bound: Bound, drafted: Drafted, times: int) -> bool:
         cut_off = date.fromisoformat(self._run.launch.request["cut_off"])
 
         async def check_unchanged() -> bool:
-            return await self._drafts.changed(drafted, agreement, bound, cut_off)
+            return await self._drafts.changed(drafted, bound, cut_off)
 
         return await self._run.attempt(check_unchanged, name=f"check_unchanged:{times}", system="psa")
 
