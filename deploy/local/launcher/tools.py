@@ -1,4 +1,4 @@
-"""`make contracts`, `faults`, `fuzz`, `bench`, `batch`: runs a program of the tests and says where it left its report."""
+"""`make contracts`, `faults`, `fuzz`, `bench`, `batch`: runs a program of the tests, says where it left its report."""
 
 import asyncio
 import os
