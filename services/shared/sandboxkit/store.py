@@ -1,12 +1,13 @@
 """A sandbox's records, in SQLite: the state survives the process, as a vendor's would."""
 
-import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+import msgspec
 
 Record = dict[str, Any]
 
@@ -36,7 +37,7 @@ class Store:
 
     def insert(self, kind: str, record_id: str, body: Record) -> Record:
         """Raises KeyError when the id is taken."""
-        text = json.dumps(body)
+        text = _text(body)
         try:
             self._db.execute("insert into record (kind, id, body) values (?, ?, ?)", (kind, record_id, text))
         except sqlite3.IntegrityError as error:
@@ -46,7 +47,7 @@ class Store:
 
     def put(self, kind: str, record_id: str, body: Record) -> Record:
         """Create or replace; a replaced record keeps its place in the order."""
-        text = json.dumps(body)
+        text = _text(body)
         self._db.execute(
             "insert into record (kind, id, body) values (?, ?, ?)"
             " on conflict (kind, id) do update set body = excluded.body",
@@ -57,7 +58,7 @@ class Store:
 
     def get(self, kind: str, record_id: str) -> Record | None:
         row = self._db.execute("select body from record where kind = ? and id = ?", (kind, record_id)).fetchone()
-        return json.loads(row[0]) if row else None
+        return msgspec.json.decode(row[0]) if row else None
 
     def delete(self, kind: str, record_id: str) -> bool:
         self._changes[kind] += 1
@@ -66,13 +67,13 @@ class Store:
 
     def all(self, kind: str) -> Iterator[Record]:
         for (body,) in self._db.execute("select body from record where kind = ? order by n", (kind,)).fetchall():
-            yield json.loads(body)
+            yield msgspec.json.decode(body)
 
     def view(self, kind: str) -> Mapping[str, Record]:
         """The same records by id, read from the file once and kept up to date: for looking at, not for changing."""
         if kind not in self._views:
             rows = self._db.execute("select id, body from record where kind = ? order by n", (kind,)).fetchall()
-            self._views[kind] = {record_id: json.loads(body) for record_id, body in rows}
+            self._views[kind] = {record_id: msgspec.json.decode(body) for record_id, body in rows}
         return MappingProxyType(self._views[kind])
 
     def revision(self, kind: str | None = None) -> int:
@@ -80,7 +81,9 @@ class Store:
         return self._changes.total() if kind is None else self._changes[kind]
 
     def find(self, kind: str, matches: Callable[[Record], bool]) -> list[Record]:
-        return [record for record in self.all(kind) if matches(record)]
+        """Copies of those that match; *matches* looks at the records themselves."""
+        found = [record for record in self.view(kind).values() if matches(record)]
+        return [msgspec.json.decode(_text(record)) for record in found]
 
     def kinds(self) -> dict[str, int]:
         return dict(self._db.execute("select kind, count(*) from record group by kind order by kind").fetchall())
@@ -103,7 +106,7 @@ class Store:
     def _written(self, kind: str, record_id: str, text: str) -> None:
         self._changes[kind] += 1
         if kind in self._views:
-            self._views[kind][record_id] = json.loads(text)
+            self._views[kind][record_id] = msgspec.json.decode(text)
 
     def note(self, at: str, method: str, path: str, body: str) -> int:
         """Write a request into the journal before it is handled; returns its number."""
@@ -119,3 +122,7 @@ class Store:
         names = ("n", "at", "method", "path", "body", "status", "fault")
         rows = self._db.execute(f"select {', '.join(names)} from journal order by n").fetchall()
         return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _text(body: Record) -> str:
+    return msgspec.json.encode(body).decode()

@@ -1,11 +1,11 @@
 """Serves the sandboxes of all vendors in one process, a port each: the embedded default's outside world."""
 
-import asyncio
 import importlib
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import uvloop
 from starlette.types import ASGIApp
 
 from sandboxkit.app import Context
@@ -37,7 +37,7 @@ def serve_sandboxes() -> None:
     settings = load(SandboxesSettings)
     logs.configure(service="sandboxes")
     apps = {chosen.port: sandbox_app(chosen, settings) for chosen in settings.sandboxes}
-    asyncio.run(serve(apps, settings.host))
+    uvloop.run(serve(apps, settings.host))
 
 
 def sandbox_app(chosen: SandboxSettings, settings: SandboxesSettings) -> ASGIApp:

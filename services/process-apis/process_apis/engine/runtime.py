@@ -22,11 +22,16 @@ Workflow = Callable[[Mapping[str, Any]], Awaitable[Any]]
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`schema` holds the engine's own tables. Step retries grow from `retry_first_s`, times 1.5, `retries` times."""
+    """`schema` holds the engine's own tables. Step retries grow from `retry_first_s`, times 1.5, `retries` times.
+
+    `steps_at_once`: when hundreds of runs are woken together, the others wait here for their turn, instead of in the
+    queues of platforms and database, where waiting ends in a timeout.
+    """
 
     schema: str
     workflow_version: str = "1"
     pool_size: int = 8
+    steps_at_once: int = 12
     retries: int = 15  # with a first pause of 1 s: about 15 minutes in all
     retry_first_s: float = 1.0
 
@@ -39,6 +44,7 @@ class Engine:
         self._url = database_url
         self._settings = settings
         self._slot = Slots(database_url, f"{settings.schema}:slot", SLOTS)
+        self._room = asyncio.Semaphore(settings.steps_at_once)
 
     def workflow(self, name: str, function: Workflow) -> Workflow:
         """Register a workflow function under a name that never changes."""
@@ -98,7 +104,7 @@ class Engine:
             backoff_rate=1.5,
             should_retry=_may_heal,
         )
-        return await DBOS.run_step_async(options, function, *arguments)
+        return await DBOS.run_step_async(options, self._in_turn, function, *arguments)
 
     async def record(self, name: str, function: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
         """A step on our own database, retried for as long as an outage of it may last."""
@@ -110,7 +116,12 @@ class Engine:
             backoff_rate=1.02,
             should_retry=_may_heal,
         )
-        return await DBOS.run_step_async(options, function, *arguments)
+        return await DBOS.run_step_async(options, self._in_turn, function, *arguments)
+
+    async def _in_turn(self, function: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
+        """One try of a step. Between two tries a step takes no room."""
+        async with self._room:
+            return await function(*arguments)
 
 
 def prepare(database_url: str, schema: str) -> None:

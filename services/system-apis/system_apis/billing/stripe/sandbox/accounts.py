@@ -94,7 +94,7 @@ class Account:
         return (record for record in self.context.store.all(self._kind(kind)) if not record.get("deleted"))
 
     def find(self, kind: str, matches: Callable[[Record], bool]) -> list[Record]:
-        return [record for record in self.all(kind) if matches(record)]
+        return self.context.store.find(self._kind(kind), lambda record: not record.get("deleted") and matches(record))
 
     def next_number(self, name: str) -> int:
         return self.context.store.next_number(self._kind(name))

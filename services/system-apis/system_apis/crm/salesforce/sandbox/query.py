@@ -38,7 +38,7 @@ class Answerer:
         """The rows as the answer shows them. Raises INVALID_TYPE, INVALID_FIELD, INVALID_QUERY_FILTER_OPERATOR."""
         described = self._source(query)
         found = self._matching(query, described, self._candidates(query, described))
-        children = self._children(query, described)
+        children = self._children(query, described, {row["Id"] for row in found})
         return [self._shown(query, described, row, children) for row in found]
 
     def count(self, query: Query) -> int:
@@ -65,7 +65,7 @@ class Answerer:
         """All rows, or the one that the query names by its id."""
         wanted = _only_id(query.where)
         if wanted is None:
-            return self._records.all(described.name)
+            return self._records.shown(described.name)
         row = self._records.get(described.name, criterion(described.fields["Id"], wanted))
         return [] if row is None else [row]
 
@@ -157,8 +157,8 @@ class Answerer:
         ordered = [row for _, row in full]
         return [*ordered, *empty] if order.nulls_last else [*empty, *ordered]
 
-    def _children(self, query: Query, parent: SObject) -> dict[str, dict[str, list[Row]]]:
-        """For each child subquery, the rows that it shows by the id of their parent."""
+    def _children(self, query: Query, parent: SObject, parents: set[str]) -> dict[str, dict[str, list[Row]]]:
+        """For each child subquery, the rows that it shows by the id of their parent, for these parents."""
         found: dict[str, dict[str, list[Row]]] = {}
         for subquery in query.fields:
             if not isinstance(subquery, Query):
@@ -169,8 +169,8 @@ class Answerer:
                 raise Refusal(400, "INVALID_TYPE", error_at(query.text, subquery.source_at, message))
             child, reference = relationship
             families: dict[str, list[Row]] = defaultdict(list)
-            for row in self._records.all(child.name):
-                if row.get(reference.name):
+            for row in self._records.shown(child.name):
+                if row.get(reference.name) in parents:
                     families[row[reference.name]].append(row)
             found[subquery.source] = {
                 parent_id: [self._shown(subquery, child, row, {}) for row in self._matching(subquery, child, family)]

@@ -1,6 +1,6 @@
 """The organisation's records: kept ones, and what an administrator set up before."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from sandboxkit.app import VendorClock
@@ -31,6 +31,10 @@ class Records:
             yield row
         if not found:
             yield from SETUP.get(name, [])
+
+    def shown(self, name: str) -> Iterable[Row]:
+        """The same rows, for looking at only."""
+        return self.store.view(name).values() or SETUP.get(name, [])
 
     def get(self, name: str, row_id: str) -> Row | None:
         row = self.store.get(name, row_id)
