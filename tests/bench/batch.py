@@ -71,7 +71,11 @@ async def main(plan: Plan, folder: Path) -> int:
     """Both batches; the report goes to `batch.json` in the folder. 1 if anything is not as it has to be."""
     load = os.getloadavg()[0]
     whole = await _released(plan, ())
-    _say(f"undisturbed: {whole.carried.seconds:.1f} s, {whole.carried.peak_mib} MiB, load before {load:.1f}")
+    carried = whole.carried
+    _say(
+        f"undisturbed: {carried.seconds:.1f} s, drafts {carried.drafted_s:.1f} s, {carried.peak_mib} MiB, "
+        f"{carried.calls.total() / plan.good:.1f} calls an invoice, load before {load:.1f}: {carried.states}"
+    )
     broken = await _released(plan, (DRAFTING, POSTING))
     difference = compared(whole.end, broken.end)
     report = _report(plan, load, whole, broken, difference)

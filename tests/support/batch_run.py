@@ -28,7 +28,7 @@ PROCESS = "process-invoice-release"
 APPROVERS = ((PROJECT_OWNER, "the work is as reported"), (CONTROLLERS[ENTITY][0], "within the limit"))
 VENDORS = ("salesforce", "kantata", "stripe", "business_central")
 PATIENCE_S = 1800.0
-_PAUSE_S = 0.5
+_PAUSE_S = 1.0
 _MEMORY_EVERY_S = 2.0
 
 

@@ -199,8 +199,7 @@ class BatchRunner:
             busy = (await session.execute(_BUSY, {"id": batch_id})).scalar_one()
             room = {"id": batch_id, "limit": max(self._at_a_time - busy, 0)}
             following = (await session.execute(_NEXT, room)).scalars().all()
-        for contract_id in following:
-            await self._start(dict(batch), contract_id)
+        await asyncio.gather(*(self._start(dict(batch), contract_id) for contract_id in following))
         async with self._database.begin() as session:
             if (await session.execute(_LEFT, {"id": batch_id})).scalar_one() == 0:
                 await session.execute(_SET, {"id": batch_id, "state": "done", "ended_at": self._clock.now()})

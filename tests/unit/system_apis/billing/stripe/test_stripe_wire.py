@@ -111,6 +111,7 @@ def test_a_signature_that_is_not_good_is_refused(header: str, body: bytes, age_s
     [
         ("product.updated", '{"object":"product","id":"p"}', (Hint(kind="billing_schedule", native_id="p"),)),
         ("price.created", '{"object":"price","id":"x","product":"p"}', (Hint(kind="billing_schedule", native_id="p"),)),
+        ("price.created", '{"object":"price","id":"x","product":"syncline_invoice_line"}', ()),
         ("customer.deleted", '{"object":"customer","id":"c"}', (Hint(kind="billing_account", native_id="c"),)),
         ("customer.subscription.created", '{"object":"subscription","id":"s"}', ()),
         ("invoice.paid", '{"object":"invoice","id":"i"}', (INVOICE,)),

@@ -11,6 +11,7 @@ from datetime import datetime
 import msgspec
 
 from servicekit.failures import Failure, Kind
+from system_apis.billing.stripe.mapping.invoices import LINE_PRODUCT
 from system_apis.listing import Hint
 
 TOLERANCE_S = 300  # the vendor's own clients allow five minutes
@@ -64,7 +65,10 @@ def verify(headers: Mapping[str, str], body: bytes, secret: str, now: datetime) 
 
 
 def hints_of(body: bytes, account: str | None) -> tuple[Hint, ...]:
-    """The record an event is about, if it is one of our kinds. A connected account's events name that account."""
+    """The record an event is about, if it is one of our kinds. A connected account's events name that account.
+
+    Each invoice line with a unit price makes a price of the product of lines, which is no schedule: it tells nothing.
+    """
     try:
         event = msgspec.json.decode(body, type=_Event)
         topic = event.type.partition(".")[0]
@@ -74,8 +78,10 @@ def hints_of(body: bytes, account: str | None) -> tuple[Hint, ...]:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Failure(Kind.MALFORMED, "the delivery cannot be read", vendor_detail=str(error)) from error
     kind, field = _ABOUT.get(about.object, ("", "id"))  # none for customer.subscription, customer.source and their like
-    native_id = getattr(about, field)
-    return (Hint(kind=kind, native_id=native_id),) if kind and native_id is not None else ()
+    native_id: str | None = getattr(about, field)
+    if not kind or native_id is None or native_id == LINE_PRODUCT:
+        return ()
+    return (Hint(kind=kind, native_id=native_id),)
 
 
 def _refused(detail: str) -> Failure:
