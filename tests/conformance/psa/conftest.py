@@ -79,7 +79,7 @@ class Stage:
 
 @pytest.fixture(params=VENDORS)
 async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
-    """People 41 (worker W1, Ada Brandt), 42 (Ben Vogel) and 43 (disabled); the roles Engineer and Consultant."""
+    """People 41 (worker W1, Ada Brandt), 42 (Ben Vogel), 43 (disabled), 44 (a manager); roles Engineer, Consultant."""
     async with STAGES[request.param]() as found:
         yield found
 
