@@ -1,4 +1,4 @@
-"""`make contracts`, `faults`, `fuzz`, `bench` and `batch`: runs a program of the tests and says where it left its report."""
+"""`make contracts`, `faults`, `fuzz`, `bench`, `batch`: runs a program of the tests and says where its report is."""
 
 import asyncio
 import os
