@@ -35,6 +35,9 @@ bench: ## Set up, then measure the house's parts side by side with bare ones
 batch: ## Set up, then release 300 projects with 12,000 time entries in one go, undisturbed and with kills
 	$(BOOTSTRAP) --dev && exec $(LAUNCHER) batch $(BATCH)
 
+sequences: ## Set up, then let 200 sequences of events drawn by lot happen to contracts (SEQUENCES=1000: more)
+	$(BOOTSTRAP) --dev && SYNCLINE_SEQUENCES=$(or $(SEQUENCES),200) exec $(LAUNCHER) test tests/process/test_money_sequences.py
+
 lock: ## Pin every dependency anew, with hashes (UPGRADE=1: to the newest that pyproject.toml allows)
 	$(BOOTSTRAP) --dev --lock $(if $(UPGRADE),--upgrade)
 
@@ -42,4 +45,4 @@ clean: ## Remove the environment, all data of this copy and the tools' caches
 	@test ! -x .venv/bin/python || .venv/bin/python -m launcher clean
 	@rm -rf .venv .syncline .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 
-.PHONY: help run test check contracts faults fuzz bench batch lock clean
+.PHONY: help run test check contracts faults fuzz bench batch sequences lock clean

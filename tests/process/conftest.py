@@ -15,7 +15,8 @@ import psycopg
 import pytest
 from api_callers import TokenSaysAll, calling, process_service
 from firm import NOW as FIRM_NOW
-from firm import Firm, FirmBilling, FirmCrm, FirmErp, FirmHr, FirmPsa
+from firm import Firm, FirmBilling, FirmCrm, FirmHr, FirmPsa
+from firm_books import FirmErp
 from operations_caller import NINE, Operations
 from platforms import NOW, FakeBilling, FakeCrm, FakeErp, FakeHr, FakePsa, Platforms
 from psycopg import sql

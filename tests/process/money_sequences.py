@@ -191,7 +191,7 @@ class Sequence:
             postings += await self.money.release["postings"].of_contract(contract.id)
             for balance in await self.money.revenue["tying_out"].contract_balances(contract.id, None):
                 assert "0.00" == balance.difference
-            for value in await self.money.release["viewing"].approved_values(contract.id):
+            for value in await self.money.release["viewing"].approved_values(contract.id, None):
                 assert "0.00" == value.difference
                 assert Decimal(value.approved) >= self._billed(place)
         for role in ROLES:

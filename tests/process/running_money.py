@@ -215,7 +215,7 @@ class RunningMoney:
         return found
 
     async def approved_value(self, contract: Contract) -> Any:
-        (found,) = await self.release["viewing"].approved_values(contract.id)
+        (found,) = await self.release["viewing"].approved_values(contract.id, None)
         return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from money_sequences import OPERATIONS, Sequence
 from running_money import RunningMoney
@@ -21,6 +21,7 @@ SEQUENCES = int(os.environ.get("SYNCLINE_SEQUENCES", "20"))
     deadline=None,
     derandomize=SEQUENCES == 20,
     print_blob=True,
+    phases=[Phase.explicit, Phase.generate],  # a failing sequence is short enough to read; shrinking it takes minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(operations=st.lists(OPERATIONS, min_size=4, max_size=12))

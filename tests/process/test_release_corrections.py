@@ -115,6 +115,20 @@ async def test_a_credit_of_a_part_lets_go_of_that_part(money: RunningMoney, firm
     assert ("960.00", "120.00", "120.00", "0.00") == (value.invoiced, value.credited, value.held, value.difference)
 
 
+async def test_an_invoice_that_is_credited_bit_by_bit_is_credited_in_the_end(money: RunningMoney, firm: Firm) -> None:
+    """Two credits of two lines leave nothing, and each lets the PSA go of its own items alone."""
+    contract = money.agreed()
+    first_week, second_week = money.worked(contract, "8"), money.worked(contract, "4", date(2026, 12, 15))
+    release = await money.posted(contract)
+    for key, amount, states in (("L001", "960.00", ["unbilled", "invoiced"]), ("L002", "480.00", ["unbilled"] * 2)):
+        credit_id = await money.credit(release.run_id, lines=(CreditedLine(line_key=key, amount=gbp(amount)),))
+        await money.approve(credit_id)
+        await money.until(credit_id, "credited")
+        assert states == [firm.entries[one.id].billing_state for one in (first_week, second_week)]
+    assert "credited" == (await money.of(release.run_id)).document_state
+    assert "0.00" == (await money.approved_value(contract)).difference
+
+
 async def test_nothing_is_credited_twice(money: RunningMoney, firm: Firm) -> None:
     """What an earlier credit took of a line cannot be taken again."""
     contract = money.agreed()

@@ -15,7 +15,7 @@ from demo import fortnight
 from demo.checks import Check
 from servicekit.clock import SystemClock
 
-PAYMENTS = 3
+ENTRIES = 95
 
 
 class PlayedFortnight(msgspec.Struct, kw_only=True):
@@ -31,11 +31,11 @@ async def played_fortnight(folder: Path) -> AsyncIterator[PlayedFortnight]:
     """Start a fresh system in *folder*, play both, and keep the system up."""
     async with played_day(folder) as day:
         checks = await fortnight.play(day.system.told, SystemClock())
-        events = await until(lambda: _with_the_payments(day.system), "the events of the fortnight's payments")
+        events = await until(lambda: _with_the_time(day.system), "the events of the fortnight's time")
         yield PlayedFortnight(system=day.system, checks=checks, events=events - day.events)
 
 
-async def _with_the_payments(system: RunningSystem) -> Counter[str] | None:
-    """Stripe tells of payments by its hooks: their events may come after the last posting."""
+async def _with_the_time(system: RunningSystem) -> Counter[str] | None:
+    """The PSA is polled apart from the invoices: its events may come after the last posting."""
     events = event_counts(system)
-    return events if events["payment-received"] >= PAYMENTS else None
+    return events if events["time-approved"] >= ENTRIES else None

@@ -5,6 +5,7 @@ is closed. Everything is done where people would do it: in the platforms' own AP
 """
 
 import asyncio
+import contextlib
 from datetime import timedelta
 
 from canonical.recognition import Recognition
@@ -68,8 +69,7 @@ async def _invoice(told: Surroundings, firm: Firm) -> None:
         await _mend_the_rate(told, firm, invoicing)
         for entity, batch in batches.items():
             await _approve(invoicing, entity, batch.id)
-        large = await invoicing.release_of(work.UNPRICED)
-        await invoicing.approve(large, "the work was agreed with the customer", CFO)
+        await until(lambda: _agreed(invoicing, work.UNPRICED), f"{work.UNPRICED} to be agreed to")
         waiting = {work.WAITING}
         await until(lambda: _posted(invoicing, waiting), "the approved invoices in the ledger")
         _tell(await invoicing.releases())
@@ -174,6 +174,16 @@ async def _settled(invoicing: Invoicing, wanted: int) -> tuple[Release, ...] | N
 async def _waits(invoicing: Invoicing, contract_number: str, kind: str = "standard") -> Release | None:
     found = (one for one in await invoicing.releases() if (one.contract_number, one.kind) == (contract_number, kind))
     return next((one for one in found if one.state == "waiting_for_approval"), None)
+
+
+async def _agreed(invoicing: Invoicing, contract_number: str) -> Release | None:
+    """The release once it is agreed to. Its late price is news from the PSA: it may be drafted, and asked for, anew."""
+    release = await invoicing.release_of(contract_number)
+    if release.state == "waiting_for_approval":
+        for person in (PROJECT_OWNER, CFO):
+            with contextlib.suppress(RuntimeError):  # nothing waits for that person, or not any more
+                await invoicing.approve(release, "the work was agreed with the customer", person)
+    return None if release.approved_at is None else release
 
 
 async def _posted(invoicing: Invoicing, waiting: set[str]) -> bool | None:

@@ -1,5 +1,6 @@
 """Syncline as the firm's people use it: through the edge, with a token, in their own name."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date
@@ -17,6 +18,7 @@ T = TypeVar("T")
 
 ONBOARDINGS = "/process/project-onboarding/v1/onboardings"
 OPERATIONS = "/process/operations/v1"
+_REPEATS, _PAUSE_S = 20, 2.0
 
 
 class Syncline:
@@ -79,6 +81,11 @@ class Syncline:
         if method == "POST":
             headers["Idempotency-Key"] = str(uuid4())
         answer = await self._http.request(method, path, headers=headers, **more)
+        for _ in range(_REPEATS):
+            if not (answer.is_error and answer.json().get("retryable")):
+                break
+            await asyncio.sleep(_PAUSE_S)  # a busy machine answers late: the same key is the same command
+            answer = await self._http.request(method, path, headers=headers, **more)
         if answer.is_error:
             raise RuntimeError(f"{method} {path} was answered {answer.status_code}: {answer.text}")
         return answer

@@ -1,13 +1,9 @@
-"""Plays the demo firm's day and fortnight in a process of its own: `demo.day` and `demo.fortnight` give the checks."""
+"""Has the demo firm's day and fortnight played, in a process of its own (`launcher.playing`)."""
 
 import asyncio
-import sys
-from pathlib import Path
 
 import msgspec
 
-import demo.day
-import demo.fortnight
 from demo.authorities import DIRECTOR
 from demo.surroundings import Platform, Surroundings
 from launcher.problem import LaunchError
@@ -16,9 +12,7 @@ from launcher.reports import Check
 from launcher.settings import CAPABILITIES, DEMO, write
 from launcher.site import Site
 from launcher.supervisor import rotate
-from launcher.vault import write_private
 from launcher.vendors import VENDORS
-from servicekit.clock import SystemClock
 
 
 def surroundings(site: Site) -> Surroundings:
@@ -49,7 +43,7 @@ async def play(site: Site) -> list[Check]:
     result = site.places.state / "day.json"
     result.unlink(missing_ok=True)
     command = Command(
-        arguments=python("-m", "launcher.day", told, str(result)),
+        arguments=python("-m", "launcher.playing", told, str(result)),
         folder=site.places.clone,
         environment=site.environment,
     )
@@ -65,18 +59,3 @@ async def play(site: Site) -> list[Check]:
     if code != 0 or not result.exists():
         raise LaunchError("The day was not played to its end.", log)
     return msgspec.json.decode(result.read_bytes(), type=list[Check])
-
-
-async def _play(told: Surroundings) -> list[Check]:
-    seen = [*await demo.day.play(told, SystemClock()), *await demo.fortnight.play(told, SystemClock())]
-    return [Check(name=one.name, expected=str(one.expected), seen=str(one.seen), ok=bool(one.ok)) for one in seen]
-
-
-def main(told: str, result: str) -> int:
-    addresses_told = msgspec.json.decode(Path(told).read_bytes(), type=Surroundings)
-    write_private(Path(result), msgspec.json.encode(asyncio.run(_play(addresses_told))))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))

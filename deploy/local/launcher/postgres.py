@@ -34,9 +34,12 @@ OPTIONS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "max_connections": "200",
-    "shared_buffers": "64MB",
+    "shared_buffers": "24MB",
     "max_wal_size": "256MB",
     "max_parallel_workers": "2",
+    "io_method": "sync",  # what is read fits into memory: three workers fewer
+    "max_logical_replication_workers": "0",
+    "jit": "off",
     "log_min_messages": "warning",
     "log_line_prefix": "%m [%p] %u@%d ",
     "timezone": "UTC",

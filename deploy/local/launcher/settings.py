@@ -151,8 +151,8 @@ def process(site: Site, name: str) -> Document:
     return {
         "service": service(site, name, "process", schema="process"),
         "cursor_key": site.vault.secret(f"cursors {name}"),
-        "engine": {"schema": engine_schema(name), "pool_size": 4},
-        "pool_size": 6,  # a connection costs 3 MiB, and a dozen runs at a time are many here
+        "engine": {"schema": engine_schema(name), "pool_size": 3},
+        "pool_size": 5,  # a connection costs 3 MiB, and a dozen runs at a time are many here
         "sweep_every_s": 0.2,
         "auto_retry_after_s": 5.0,
         "systems": {capability: site.address(f"system-{capability}") for capability in CAPABILITIES},
@@ -192,6 +192,7 @@ def portal(site: Site, name: str) -> Document:
         "issuer": issuer(site),
         "issuing": {
             "keys_file": str(site.places.secrets / "issuer-keys.json"),
+            "key_life_days": 400,  # a rehearsal jumps over months, and the edge keeps keys by the machine's clock
             "clients": [client(site, *row) for row in CLIENTS],
         },
         "docs": {

@@ -1,4 +1,4 @@
-"""`make contracts`, `faults`, `fuzz`, `bench`, `batch`: runs a program of the tests and says where its report is."""
+"""`make contracts`, `faults`, `fuzz`, `bench`, `batch`: runs a program of the tests, says where it left its report."""
 
 import asyncio
 import os

@@ -1,5 +1,9 @@
 """Starts the experience API: `python -m experience_api`. Settings: the file that SYNCLINE_SETTINGS names."""
 
+import servicekit.sparing  # noqa: F401  before what it spares
+
+# isort: split
+
 from experience_api.app import ExperienceSettings, create_app
 from servicekit.app import run
 from servicekit.migrating import migrate_apart

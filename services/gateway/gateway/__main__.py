@@ -1,5 +1,9 @@
 """Starts the gateway's programs: `python -m gateway portal | docs | compile | edge | hash`; `issuer` is the portal."""
 
+import servicekit.sparing  # noqa: F401  before what it spares
+
+# isort: split
+
 import asyncio
 import logging
 import os

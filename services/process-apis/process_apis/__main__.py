@@ -1,5 +1,9 @@
 """Starts process APIs: `python -m process_apis project-onboarding`. Settings: the file that SYNCLINE_SETTINGS names."""
 
+import servicekit.sparing  # noqa: F401  before what it spares
+
+# isort: split
+
 import sys
 
 from process_apis.invoice_release.app import create_app as invoice_release

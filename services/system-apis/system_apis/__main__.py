@@ -3,6 +3,10 @@
 Settings come from the file that SYNCLINE_SETTINGS names.
 """
 
+import servicekit.sparing  # noqa: F401  before what it spares
+
+# isort: split
+
 import importlib
 import sys
 

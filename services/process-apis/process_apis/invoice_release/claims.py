@@ -142,7 +142,8 @@ class Claims:
     async def _limits(self, session: AsyncConnection, claimant: Claimant) -> Limits:
         contract = claimant.contract
         order = contract.purchase_order
-        cap = await self._limit(session, contract, CAP, None if contract.cap is None else contract.cap.amount.value)
+        hard = contract.cap if contract.cap is not None and contract.cap.hard else None  # a soft one only warns
+        cap = await self._limit(session, contract, CAP, None if hard is None else hard.amount.value)
         ordered = None if order is None or order.amount is None else order.amount.value
         purchase_order = await self._limit(session, contract, PURCHASE_ORDER, ordered)
         hours = await self._limit(session, contract, HOURS, claimant.included_hours or None)

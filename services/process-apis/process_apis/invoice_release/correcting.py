@@ -47,7 +47,8 @@ class InvoiceCredit:
             return
         await run.approved((_wanted(run, case),))
         await self._issue_and_post(run, bound, case)
-        await run.write(steps.remark, case, system="psa")
+        mark = await run.write(steps.remark, case, system="psa")
+        await run.note("remarked", steps.record_mark, tools, case, mark)
         if case.asked.rebill:
             await run.note("rebill", steps.rebill, case, launch.id, launch.actor)
         await run.note("finished", steps.finish, tools, launch.run_id)

@@ -64,8 +64,9 @@ class CreditCase(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def whole(self) -> bool:
-        """Whether nothing of the original is left."""
-        return self.original.net is not None and self.draft.net.value == self.original.net.value
+        """Whether nothing of the original is left, after this credit and those before it."""
+        taken = sum((one.net.value for one in (*self.earlier, self.draft)), Decimal(0))
+        return self.original.net is not None and taken == self.original.net.value
 
 
 class CreditSteps:
@@ -162,18 +163,24 @@ class CreditSteps:
         if case.mark_id is None or draft is None or original.project_id is None:
             return None
         await self._systems.psa.cancel_mark(case.mark_id, f"{key}:cancel")
-        gone = {one.item_id for one in taken_back(draft, case.draft)}
+        gone = {one.item_id for credit in (*case.earlier, case.draft) for one in taken_back(draft, credit)}
         left = [source for line in draft.lines for source in line.sources if source.item_id not in gone]
         if not any(source.kind in {"time", "expense", "milestone"} for source in left):
             return None
         new = NewBillingMark(
-            invoice_number=f"{original.invoice_number}-{original.id[-4:].upper()}",
+            invoice_number=f"{original.invoice_number}-{len(case.earlier) + 1}",
             invoice_date=draft.document_date,
             time_entry_ids=tuple(source.item_id for source in left if source.kind == "time"),
             expense_ids=tuple(source.item_id for source in left if source.kind == "expense"),
             milestone_ids=tuple(source.item_id for source in left if source.kind == "milestone"),
         )
         return await self._systems.psa.mark_billed(original.project_id, new, f"{key}:mark")
+
+    async def record_mark(self, tools: Tools, case: CreditCase, mark: BillingMark | None) -> None:
+        """Which mark the PSA holds for the original now: the next credit of it lets go of that one."""
+        async with tools.database.begin() as session:
+            mark_id = None if mark is None else mark.id
+            await self._releases.change(session, case.original.run_id, billing_mark_id=mark_id)
 
     async def rebill(self, case: CreditCase, credit_id: str, actor: str) -> str:
         """Claim the release that bills anew what was credited; the sweep launches it."""

@@ -73,8 +73,8 @@ class Drafts:
     async def make(self, asked: Asked, agreement: Agreement, bound: Bound, *, first: bool) -> Drafted:
         """Read, collect, claim, draft and keep, as of now. Raises INVALID with everything that stands in the way.
 
-        The *first* draft of a batch's release goes by what the batch has read for all, once: whoever tries again after
-        a refusal, or drafts anew, reads afresh.
+        The *first* draft of a batch's release goes by what the batch has read for all, once: whoever tries again
+        after a refusal, or drafts anew, reads afresh.
         """
         swept = await self._swept(asked, agreement) if first else None
         matter = await self._read.read_matter(agreement, bound, asked.cut_off, asked.document_date, swept)
