@@ -1,4 +1,4 @@
-"""A run that its process left behind goes on in the next one as if nothing had happened."""
+"""A run that its process left behind goes on in the next one; runs that are woken together take turns."""
 
 import asyncio
 from collections.abc import Mapping
@@ -40,3 +40,31 @@ async def test_a_resumed_run_works_on_the_loop_of_its_process(database_url: str)
         await second.went_on.wait()
         await second.engine.stop()
     assert asyncio.get_running_loop() is second.loop
+
+
+async def test_no_more_steps_run_at_once_than_there_is_room(database_url: str) -> None:
+    """Hundreds of runs may be woken in one moment: platforms and database see a few of them at a time."""
+    engine = Engine("crowded", database_url, EngineSettings(schema="engine_test", steps_at_once=2))
+    running, most, ended, all_started = 0, 0, asyncio.Semaphore(0), asyncio.Event()
+
+    async def work() -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await all_started.wait()
+        running -= 1
+
+    async def run(_: Mapping[str, Any]) -> None:
+        await engine.step("work", work)
+        ended.release()
+
+    workflow = engine.workflow("crowded", run)
+    async with asyncio.timeout(60):
+        await engine.launch()
+        for n in range(6):
+            await engine.start(f"crowded:{n}", workflow, {})
+        all_started.set()
+        for _ in range(6):
+            await ended.acquire()
+        await engine.stop()
+    assert 2 == most
