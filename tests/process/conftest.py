@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
@@ -94,8 +93,6 @@ async def onboarding(process_database: str) -> AsyncIterator[RunningOnboarding]:
     sweeping.cancel()
     await asyncio.gather(sweeping, return_exceptions=True)
     await engine.stop()
-    # The engine had made its own threads the loop's, and has ended them: whoever comes next needs others.
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
     await database.close()
 
 
@@ -133,7 +130,6 @@ async def money(process_database: str) -> AsyncIterator[RunningMoney]:
         task.cancel()
     await asyncio.gather(*sweeping, return_exceptions=True)
     await engine.stop()
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
     await database.close()
 
 

@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,7 @@ def _table(document: Path, heading: str) -> list[list[str]]:
     return [[cell.strip().strip("`") for cell in row.split("|")] for row in rows[2:]]
 
 
+@cache
 def _operations() -> set[str]:
     """Every operation of every contract, as the service offers it and, where the edge does, as the edge does."""
     prefixes: Mapping[str, str] = {"experience": "/experience", "process": "/process/{api}"}

@@ -42,6 +42,14 @@ async def test_a_resumed_run_works_on_the_loop_of_its_process(database_url: str)
     assert asyncio.get_running_loop() is second.loop
 
 
+async def test_a_loop_has_threads_after_its_engine_has_stopped(database_url: str) -> None:
+    """What is closed after the engine may need one: the engine ends its own threads, which it had made the loop's."""
+    engine = Engine("stopped", database_url, EngineSettings(schema="engine_test"))
+    await engine.launch()
+    await engine.stop()
+    assert 3 == await asyncio.to_thread(lambda: 1 + 2)
+
+
 async def test_no_more_steps_run_at_once_than_there_is_room(database_url: str) -> None:
     """Hundreds of runs may be woken in one moment: platforms and database see a few of them at a time."""
     engine = Engine("crowded", database_url, EngineSettings(schema="engine_test", steps_at_once=2))

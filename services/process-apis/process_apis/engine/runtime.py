@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import msgspec
@@ -77,8 +78,12 @@ class Engine:
         DBOS.launch()
 
     async def stop(self) -> None:
-        """Let go of everything; unfinished workflows are resumed by whoever takes the slot next."""
+        """Let go of everything; unfinished workflows are resumed by whoever takes the slot next.
+
+        The engine had made its own threads the loop's, and has ended them: whoever works on the loop now needs others.
+        """
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True, workflow_completion_timeout_sec=0)
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
         await self._slot.release()
 
     async def start(self, run_id: str, workflow: Workflow, request: Mapping[str, Any]) -> None:
