@@ -28,6 +28,7 @@ from gateway.compiler import Limits, Topology, publish
 from gateway.compiler.publish import command
 from gateway.contracts import read_contracts
 from launcher import components, places, postgres, settings
+from launcher.ports import Claims
 from launcher.preparing import prepare
 from launcher.processes import Command, Register, python
 from launcher.readiness import answers
@@ -113,7 +114,8 @@ async def stand(folder: Path) -> AsyncIterator[Stand]:
     here = places.find(folder)
     here.make()
     inherited = {name: value for name, value in os.environ.items() if name != settings.PORT_VARIABLE}
-    site = await prepare(here, settings.asked(inherited), fresh=True)
+    claims = Claims(here.claims)
+    site = await prepare(here, settings.asked(inherited), claims, fresh=True)
     built = Stand(site, RSAKey.generate_key(2048, {"kid": "bench", "use": "sig", "alg": "RS256"}))
     units = await _units(built)
     built.supervisor = Supervisor(units, Register(here.state / "processes.json"), _Quiet())
@@ -122,6 +124,7 @@ async def stand(folder: Path) -> AsyncIterator[Stand]:
         yield built
     finally:
         await built.supervisor.stop()
+        claims.release()
         outside = (root / places.mark(here.clone) for root in postgres.SHARED)  # the database's place under root
         for left in (here.sockets, *outside):
             await asyncio.to_thread(shutil.rmtree, left, ignore_errors=True)

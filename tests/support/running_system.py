@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from demo.surroundings import Surroundings
 from launcher import clean, components, places, settings
 from launcher.day import surroundings
+from launcher.ports import Claims
 from launcher.preparing import prepare
 from launcher.processes import Register
 from launcher.site import Site
@@ -87,7 +88,8 @@ async def running_system(folder: Path) -> AsyncIterator[RunningSystem]:
     here = places.find(folder)
     here.make()
     inherited = {name: value for name, value in os.environ.items() if name != settings.PORT_VARIABLE}
-    site = await prepare(here, settings.asked(inherited), fresh=True)
+    claims = Claims(here.claims)
+    site = await prepare(here, settings.asked(inherited), claims, fresh=True)
     units = [components.unit(component, site) for component in components.COMPONENTS]
     supervisor = Supervisor(units, Register(here.state / "processes.json"), _Quiet())
     try:
@@ -95,6 +97,7 @@ async def running_system(folder: Path) -> AsyncIterator[RunningSystem]:
         yield RunningSystem(site, supervisor)
     finally:
         await supervisor.stop()
+        claims.release()
         await asyncio.to_thread(clean.clean, folder)
 
 

@@ -96,10 +96,13 @@ async def check(clone: Path, gates: Sequence[Gate] = GATES) -> int:
 async def suite(clone: Path, name: str, arguments: Sequence[str]) -> int:
     """Run pytest with its output shown, and count. No test at all is a failure too. Returns the exit code."""
     here, console, began = _begin(clone)
-    counted = here.reports / f"{name}.xml"
-    counted.unlink(missing_ok=True)
+    counted, log = here.reports / f"{name}.xml", here.log(name)
+    for old in (counted, log):
+        old.unlink(missing_ok=True)
     command = python("-m", "pytest", f"--junit-xml={counted}", *arguments)
-    code = await _run(command, here, here.log(name), spoken=True)
+    code = await _run(command, here, log, spoken=True)
+    if code:
+        _show(console, log)
     tests = counts(counted)
     seconds = round(time.monotonic() - began, 1)
     passed = code == 0 and tests["passed"] > 0
@@ -135,9 +138,14 @@ async def _ask(gate: Gate, here: places.Places, console: Console) -> GateResult:
     mark = "--  " if ok is None else console.good("ok  " if ok else "FAIL", good=ok)
     console.say(f"  {mark}  {seconds:5.1f} s  {gate.name}{f' ({remark})' if remark else ''}")
     if ok is False:
-        for line in tail(log, lines=60):
-            console.say(f"      {line}")
+        _show(console, log)
     return GateResult(name=gate.name, ok=ok, seconds=seconds, remark=remark)
+
+
+def _show(console: Console, log: Path) -> None:
+    """What a tool that failed said of it."""
+    for line in tail(log, lines=60):
+        console.say(f"      {line}")
 
 
 async def _run(command: tuple[str, ...], here: places.Places, log: Path, *, spoken: bool = False) -> int:

@@ -70,6 +70,11 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
         return self.sockets / "valkey" / "valkey.sock"
 
     @property
+    def claims(self) -> Path:
+        """Which of this user's runs has which port: it is shared by all copies, so it is beside this one's sockets."""
+        return self.sockets.parent / f"syncline-ports-{os.geteuid()}"
+
+    @property
     def owned(self) -> tuple[Path, ...]:
         """What `make clean` removes: all of it can be made again, and the demo's data go with it."""
         return (self.state, self.sockets)
@@ -86,6 +91,7 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
             folder.chmod(0o700)
         for folder in (self.postgres_sockets, self.valkey_socket.parent):
             folder.mkdir(mode=0o700, exist_ok=True)
+        _own(self.claims)
 
 
 def mark(clone: Path) -> str:

@@ -1,7 +1,9 @@
 """Free ports: each name keeps its port from run to run, unless somebody else has taken it meanwhile."""
 
+import fcntl
 import socket
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -25,6 +27,35 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+class Claims:
+    """The ports that one run has set aside.
+
+    Its services listen only seconds later: two runs that start at once would find the same ports free. Each claim is a
+    lock on a file in a folder of all runs of this user; the system lets go of it at the latest when its holder dies.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._held = ExitStack()
+
+    def take(self, port: int) -> bool:
+        """Set the port aside. False if a program listens on it, or another run has taken it."""
+        if not is_free(port):
+            return False
+        lock = (self._folder / str(port)).open("ab")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            return False
+        self._held.enter_context(lock)
+        return True
+
+    def release(self) -> None:
+        """Let go of all of them."""
+        self._held.close()
 
 
 def assign(

@@ -5,14 +5,15 @@ import shutil
 
 from launcher import components, places, ports, postgres
 from launcher.places import Places
+from launcher.ports import Claims
 from launcher.processes import environment
 from launcher.settings import Asked
 from launcher.site import Site
 from launcher.vault import Vault
 
 
-async def prepare(here: Places, asked: Asked, *, fresh: bool) -> Site:
-    """The site, with a database cluster that was never started or is as it was left.
+async def prepare(here: Places, asked: Asked, claims: Claims, *, fresh: bool) -> Site:
+    """The site, with a database cluster that was never started or is as it was left. Its ports are in *claims*.
 
     *fresh* drops the database, the queue and the sandboxes' stores first; secrets and ports stay. Its clock is the
     machine's again, whatever the last run had rehearsed.
@@ -28,6 +29,7 @@ async def prepare(here: Places, asked: Asked, *, fresh: bool) -> Site:
         here.state / "ports.json",
         start=int(places.mark(here.clone), 16),
         forced_edge=asked.port,
+        free=claims.take,
     )
     site = Site(
         places=here,

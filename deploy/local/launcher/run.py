@@ -10,6 +10,7 @@ from typing import TypeVar
 from launcher import components, day, places, reports, settings
 from launcher.console import Console
 from launcher.places import Places
+from launcher.ports import Claims
 from launcher.preparing import prepare
 from launcher.problem import LaunchError, from_system
 from launcher.processes import Register, stop_all
@@ -50,6 +51,7 @@ class _Run:
     def __init__(self, here: Places, console: Console, asked: settings.Asked) -> None:
         self._here, self._console, self._asked = here, console, asked
         self._register = Register(here.state / "processes.json")
+        self._claims = Claims(here.claims)
         self._install_s = round(reports.install_seconds(here.reports), 1)
         self._began = asyncio.get_running_loop().time()
         self._start_s = self._play_s = 0.0
@@ -85,7 +87,7 @@ class _Run:
         if left:
             names = await asyncio.to_thread(stop_all, left)
             self._console.say(f"  A former run had left {', '.join(names)} running; stopped.")
-        return await prepare(self._here, self._asked, fresh=fresh)
+        return await prepare(self._here, self._asked, self._claims, fresh=fresh)
 
     def _supervise(self, site: Site) -> Supervisor:
         units = [components.unit(component, site) for component in components.COMPONENTS]
@@ -146,10 +148,12 @@ class _Run:
 
     async def _stop(self) -> None:
         if self._supervisor is None:
+            self._claims.release()
             return
         began = asyncio.get_running_loop().time()
         self._console.say("Stopping.")
         await self._supervisor.stop()
+        self._claims.release()
         self._console.say(f"Stopped after {asyncio.get_running_loop().time() - began:.1f} s.")
 
     def _wish_to_stop(self) -> None:

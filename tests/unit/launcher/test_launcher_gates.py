@@ -88,6 +88,17 @@ async def test_a_suite_passes_only_if_a_test_passed(
     assert ("passed" if code == 0 else "failed") == report["status"]
 
 
+async def test_what_fails_a_suite_after_its_last_test_is_shown(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every test has passed, and still something is wrong: its traceback is on the screen, not only in the log."""
+    (clone / "pytest.ini").write_text("[pytest]")
+    (clone / "conftest.py").write_text("def pytest_unconfigure(): raise OSError('the socket was left open')")
+    (clone / "test_it.py").write_text("def test_a(): pass")
+    assert await gates.suite(clone, "test", [str(clone)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert "      OSError: the socket was left open" in lines
+    assert lines[-1].startswith("test: 1 passed, in ")
+
+
 def test_a_killed_suite_counts_nothing(tmp_path: Path) -> None:
     """Without pytest's own report there is nothing to count."""
     assert set(counts(tmp_path / "none.xml").values()) == {0}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from launcher import ports
-from launcher.ports import EDGE, EDGE_PORT, FIRST, LAST, assign
+from launcher.ports import EDGE, EDGE_PORT, FIRST, LAST, Claims, assign
 from launcher.problem import LaunchError
 
 
@@ -69,3 +69,22 @@ def test_a_port_with_a_listener_is_not_free() -> None:
     """The question is put to the operating system."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         assert not ports.is_free(server.getsockname()[1])
+
+
+def test_two_runs_that_start_at_once_share_no_port(tmp_path: Path) -> None:
+    """The services of the first listen only seconds later: what it has set aside is not free for the second."""
+    claims = [Claims(tmp_path), Claims(tmp_path)]
+    found = [assign(["a"], tmp_path / f"{number}.json", start=5, free=one.take) for number, one in enumerate(claims)]
+    assert set(found[0].values()).isdisjoint(found[1].values())
+    claims[0].release()
+    again = assign(["a"], tmp_path / "0.json", start=5, free=claims[1].take)
+    assert found[0] == again
+    claims[1].release()
+
+
+def test_a_port_with_a_listener_cannot_be_set_aside(tmp_path: Path) -> None:
+    """Another program's port is nobody's to claim."""
+    claims = Claims(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert not claims.take(server.getsockname()[1])
+    claims.release()
