@@ -35,6 +35,20 @@ POSTGRES_SETTINGS = {
     "shared_buffers": "64MB",
     "timezone": "UTC",
 }
+#: Folders whose tests start a whole system, or measure one. It keeps more than one core busy.
+WHOLE_SYSTEMS = frozenset({"bench", "edge", "faults", "scenarios"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """How tests share the cores: a file is never divided, and whole systems come first, one after the other."""
+    items.sort(key=lambda item: not _wants_a_system(item))
+    for item in items:
+        group = "whole systems" if _wants_a_system(item) else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _wants_a_system(item: pytest.Item) -> bool:
+    return item.path.parent.name in WHOLE_SYSTEMS or "whole_day" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """`make test` and `make check`: runs the tools, shows what fails, ends in one line and one report."""
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,8 @@ from launcher.console import Console
 from launcher.problem import tail
 from launcher.processes import Command, environment, python, spawn
 
+# Groups are of the tests' making (tests/conftest.py); they are handed out in the order of the tests.
+WHOLE_SUITE = (f"-n{min(os.cpu_count() or 1, 4)}", "--dist=loadgroup", "--no-loadscope-reorder")
 NO_TESTS = 5  # pytest's exit code when it found none
 
 
@@ -94,12 +97,15 @@ async def check(clone: Path, gates: Sequence[Gate] = GATES) -> int:
 
 
 async def suite(clone: Path, name: str, arguments: Sequence[str]) -> int:
-    """Run pytest with its output shown, and count. No test at all is a failure too. Returns the exit code."""
+    """Run pytest with its output shown, and count. No test at all is a failure too. Returns the exit code.
+
+    The whole suite takes all cores; a part of it, as *arguments* name one, runs on one and can be followed.
+    """
     here, console, began = _begin(clone)
     counted, log = here.reports / f"{name}.xml", here.log(name)
     for old in (counted, log):
         old.unlink(missing_ok=True)
-    command = python("-m", "pytest", f"--junit-xml={counted}", *arguments)
+    command = python("-m", "pytest", f"--junit-xml={counted}", *(arguments or WHOLE_SUITE))
     code = await _run(command, here, log, spoken=True)
     if code:
         _show(console, log)
