@@ -199,15 +199,18 @@ class RunningMoney:
 
     async def recognised(self, contract: Contract, period_end: date) -> Recognition:
         """The recognition of the contract and period, once it has ended."""
-        run_id = await self.revenue["starter"].on_request(
-            NewRecognition(contract_id=contract.id, period_end=period_end), CLERK.actor
-        )
+        wanted = NewRecognition(contract_id=contract.id, period_end=period_end)
+        states = ("recognised", "nothing_to_post", "shadowed", "in_exception")
+        return await self.ended(await self.revenue["starter"].on_request(wanted, CLERK.actor), states)
 
-        async def ended() -> Recognition | None:
+    async def ended(self, run_id: str, states: tuple[str, ...] = ("recognised", "nothing_to_post")) -> Recognition:
+        """The recognition of a run once it is in one of the states."""
+
+        async def reached() -> Recognition | None:
             found: Recognition = await self.revenue["recognitions"].of_run(run_id)
-            return found if found.state in {"recognised", "nothing_to_post", "shadowed", "in_exception"} else None
+            return found if found.state in states else None
 
-        found: Recognition = await eventually(ended, f"{run_id} to end")
+        found: Recognition = await eventually(reached, f"{run_id} to end")
         return found
 
     async def balance(self, contract: Contract) -> Any:

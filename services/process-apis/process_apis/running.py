@@ -108,10 +108,22 @@ class Run:
         return await self.attempt(step, *arguments, key, name=name, system=system, undo=taking_back)
 
     async def note(self, name: str, function: Step[T], *arguments: Any) -> T:
-        """Our own record-keeping, as a step that no person ever has to mend."""
-        value = await self.tools.engine.record(name, _plainly, function, arguments)
-        result: T = msgspec.convert(value, get_type_hints(function)["return"])
-        return result
+        """Our own record-keeping, as a step that waits for our database as long as it takes.
+
+        One that breaks in another way is a bug of ours: it waits for a person as every step does, and is done then.
+        """
+        broken = False
+        while True:
+            try:
+                value = await self.tools.engine.record(name, _plainly, function, arguments)
+            except Exception as error:  # noqa: BLE001  as above
+                await self._park(name, failure_of(error) or _bug(name, error))
+                broken = True
+                continue
+            if broken:
+                await self.tools.engine.record(f"{name}:resolve", self._resolve, name)
+            result: T = msgspec.convert(value, get_type_hints(function)["return"])
+            return result
 
     def forget_undos(self) -> None:
         """From here on a discard undoes nothing: what was done is corrected by new documents."""

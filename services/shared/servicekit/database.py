@@ -41,6 +41,7 @@ class Database:
             pool_timeout=POOL_WAIT_S,
             pool_pre_ping=True,
             isolation_level="READ COMMITTED",
+            hide_parameters=True,  # what a statement was given is business, and not for a log
             json_serializer=_to_json,
             json_deserializer=msgspec.json.decode,
             connect_args={

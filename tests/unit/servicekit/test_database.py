@@ -162,3 +162,11 @@ async def _lock_both(database: Database, meeting: asyncio.Barrier, first: int, s
         await connection.execute(select(PROJECTS).where(PROJECTS.c.id == first).with_for_update())
         await meeting.wait()
         await connection.execute(select(PROJECTS).where(PROJECTS.c.id == second).with_for_update())
+
+
+async def test_what_a_statement_was_given_is_in_no_error(database: Database) -> None:
+    """An error ends in a log; the values of a statement are the business's."""
+    with pytest.raises(Exception, match="division by zero") as caught:
+        async with database.begin() as session:
+            await session.execute(text("select 1 / 0, cast(:iban as text)"), {"iban": "DE02120300000000202051"})
+    assert "DE02120300000000202051" not in str(caught.value)
