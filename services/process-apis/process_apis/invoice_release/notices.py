@@ -23,8 +23,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
 def notices(matter: Matter, shared: Shared) -> tuple[Notice, ...]:
     """Time that is missing, milestones that wait for acceptance, limits that are used up, billed work that changed."""
-    found = (*_unapproved(matter), *_unaccepted(matter), *_beyond_limits(matter, shared), *_changed(matter, shared))
-    return tuple(found)
+    of_milestones = (*_unaccepted(matter), *_unknown_to_the_psa(matter))
+    return (*_unapproved(matter), *of_milestones, *_beyond_limits(matter, shared), *_changed(matter, shared))
 
 
 def _unapproved(matter: Matter) -> Iterator[Notice]:
@@ -63,6 +63,24 @@ def _unaccepted(matter: Matter) -> Iterator[Notice]:
         )
         worth = sum((agreed[one.title].amount.value for one in waiting), Decimal(0))
         yield Notice(code="milestone_not_accepted", errors=errors, value=Money.of(worth, contract.currency))
+
+
+def _unknown_to_the_psa(matter: Matter) -> Iterator[Notice]:
+    """Nobody can complete what is not there: a milestone that was renamed or removed would never be billed."""
+    contract = matter.agreement.contract
+    known = {milestone.title for milestone in matter.work.milestones}
+    lost = [one for one in contract.milestones if one.title not in known]
+    if lost and "milestone" in matter.agreement.methods:
+        errors = tuple(
+            FieldError(
+                pointer=f"/contract/milestones/{one.key}",
+                code="milestone_missing",
+                message=f"the project has no milestone {one.title}",
+            )
+            for one in lost
+        )
+        worth = sum((one.amount.value for one in lost), Decimal(0))
+        yield Notice(code="milestone_missing", errors=errors, value=Money.of(worth, contract.currency))
 
 
 def _beyond_limits(matter: Matter, shared: Shared) -> Iterator[Notice]:

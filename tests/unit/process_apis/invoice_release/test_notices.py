@@ -50,6 +50,14 @@ def test_a_completed_milestone_that_waits_for_acceptance_is_told() -> None:
     assert [] == told(matter(on_completion, milestones=(waiting,)))
 
 
+def test_a_milestone_that_the_psa_does_not_know_is_told() -> None:
+    """It was renamed or removed there, and would never be billed: at the contract's amount (B22)."""
+    contract = sold_by("milestone", milestones=(milestone("M1", 30000), milestone("M2", 12000)))
+    seen = matter(contract, milestones=(replace(result(), title="Another name"),))
+    expected = ("milestone_missing", "42000.00", ["/contract/milestones/M1", "/contract/milestones/M2"])
+    assert [expected] == told(seen)
+
+
 @pytest.mark.parametrize(("cap", "code"), [(Cap(amount=money(580)), "cap_exceeded"), (None, "po_exhausted")])
 def test_work_beyond_a_limit_is_told_with_its_value(cap: Cap | None, code: str) -> None:
     """Somebody has to agree a change order, or write it off (B23)."""
