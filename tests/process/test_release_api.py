@@ -27,7 +27,18 @@ DECIDE = "invoice-release.releases.decide"
 CARL = person(CLERK.actor, READ, WRITE, DECIDE, client="partner")
 ANNA = person(APPROVER.actor, READ, DECIDE)
 OLGA = person(OWNER.actor, READ, DECIDE)
-PARTS = ("starter", "releases", "viewing", "agreeing", "adjusting", "previewing", "deciding", "batches", "answers")
+PARTS = (
+    "starter",
+    "releases",
+    "viewing",
+    "agreeing",
+    "adjusting",
+    "previewing",
+    "deciding",
+    "batches",
+    "answers",
+    "rehearsing",
+)
 UNTIL = "2027-01-01"
 
 
@@ -181,3 +192,14 @@ async def test_screens_are_told_what_is_unbilled_and_who_is_waited_for(
     shown = (await http.get("/v1/release-statistics", params={"legal_entity_code": "GB01"}, headers=CARL)).json()
     waiting = {one["required_role"] for one in shown["waiting"] if one["release_id"] == (await money.of(run_id)).id}
     assert {"project-owner", "invoice-approver"} == waiting
+
+
+async def test_rehearsals_are_asked_for_by_entity_and_cut_off(
+    http: httpx.AsyncClient, money: RunningMoney, firm: Firm
+) -> None:
+    """A page like any other; both are asked for, and reading is a scope."""
+    asked = {"legal_entity_code": "GB01", "cut_off": "2031-01-01"}
+    assert {"items": [], "next": None} == (await http.get("/v1/rehearsals", params=asked, headers=CARL)).json()
+    lacking = await http.get("/v1/rehearsals", params={"cut_off": "2031-01-01"}, headers=CARL)
+    assert ["query:legal_entity_code"] == [error["pointer"] for error in lacking.json()["errors"]]
+    assert (403, "insufficient_scope") == told(await http.get("/v1/rehearsals", params=asked, headers=token(WRITE)))

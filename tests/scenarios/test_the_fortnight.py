@@ -29,7 +29,7 @@ async def whole_fortnight() -> AsyncIterator[PlayedFortnight]:
 async def test_every_check_of_the_fortnight_holds(whole_fortnight: PlayedFortnight) -> None:
     """Read in the vendors' own APIs: every document once, every account in balance, both identities by contract."""
     assert [] == [f"{one.name}: {one.expected} != {one.seen}" for one in whole_fortnight.checks if not one.ok]
-    assert 111 == len(whole_fortnight.checks)
+    assert 128 == len(whole_fortnight.checks)
 
 
 async def test_each_fact_of_the_fortnight_is_one_event(whole_fortnight: PlayedFortnight) -> None:
@@ -45,8 +45,8 @@ async def test_each_fact_of_the_fortnight_is_one_event(whole_fortnight: PlayedFo
                 "invoice-issued": 10,
                 "invoice-posted": 10,
                 "revenue-posted": 11,
-                "exception-raised": 3,
-                "exception-resolved": 1,
+                "exception-raised": 4,  # the missing rate in the rehearsal, and again
+                "exception-resolved": 2,
             }
         )
         == whole_fortnight.events

@@ -5,6 +5,7 @@ documents carry Stripe's number, its revenue journals name it in their descripti
 """
 
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +22,14 @@ _REVENUE = "Revenue of "  # what a journal says of itself, before the contract a
 ROLES = {account.number: account.role for account in CHART if account.role is not None}
 
 
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of an invoice of Stripe's."""
+
+    description: str
+    net: Decimal
+    tax: Decimal
+
+
 class Document(msgspec.Struct, frozen=True, kw_only=True):
     """An issued invoice of Stripe's, or a credit note (its amounts are then below zero)."""
 
@@ -32,6 +41,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     open: Decimal
     paid: bool
     replaces: str | None = None
+    lines: tuple[Line, ...] = ()
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +69,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     milestones: list[Record]
     marks: list[Record]
     workspaces: dict[str, str]  # Kantata's project of each contract
+    made_at: tuple[datetime, ...]  # each invoice, credit note, ledger entry and mark
 
     def of(self, contract: str) -> list[Document]:
         return [one for one in self.documents if one.contract == contract]
@@ -81,6 +92,7 @@ async def read_all(told: Surroundings, firm: Firm) -> Seen:
     lines = await erp.all("generalLedgerEntries", BC_API)
     titles = {one["title"]: one["id"] for one in await kantata.all("workspaces", include_archived="true")}
     projects = {deal.key: f"{project_number(deal)} {deal.name}" for deal in (*firm.deals, *firm.history)}
+    marks = await kantata.all("invoices", include="time_entries")
     return Seen(
         documents=documents,
         drafts=len([one for found in invoices.values() for one in found if one["status"] == "draft"])
@@ -91,8 +103,9 @@ async def read_all(told: Surroundings, firm: Firm) -> Seen:
         time=await kantata.all("time_entries", include="workspace"),
         expenses=await kantata.all("expenses", include="workspace"),
         milestones=await kantata.all("billing_milestones", include="workspace,invoice"),
-        marks=await kantata.all("invoices", include="time_entries"),
+        marks=marks,
         workspaces={key: titles[title] for key, title in projects.items() if title in titles},
+        made_at=tuple(_made(invoices, notes, lines, marks)),
     )
 
 
@@ -130,7 +143,27 @@ def _document(entity: str, record: Record, contract: str, sign: int, replaces: s
         open=Decimal(record.get("amount_remaining", 0)) / _CENT,
         paid=bool(record.get("amount_paid")),
         replaces=replaces,
+        lines=tuple(_line(one) for one in record["lines"]["data"]) if sign > 0 else (),
     )
+
+
+def _line(record: Record) -> Line:
+    tax = sum(one["amount"] for one in record["taxes"] or ())
+    return Line(description=record["description"], net=record["amount"] / _CENT, tax=tax / _CENT)
+
+
+def _made(
+    invoices: dict[str, list[Record]],
+    notes: dict[str, list[Record]],
+    lines: dict[str, list[Record]],
+    marks: list[Record],
+) -> Iterator[datetime]:
+    """When each record came about, as its vendor says."""
+    for found in (*invoices.values(), *notes.values()):
+        yield from (datetime.fromtimestamp(one["created"], UTC) for one in found)
+    for found in lines.values():
+        yield from (datetime.fromisoformat(one["lastModifiedDateTime"]) for one in found)
+    yield from (datetime.fromisoformat(one["created_at"]) for one in marks)
 
 
 def _is_draft(record: Record) -> bool:

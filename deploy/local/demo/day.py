@@ -71,8 +71,13 @@ async def go_live(told: Surroundings, firm: Firm, syncline: Syncline) -> None:
     since = firm.today.replace(month=1, day=1)
     for entity in firm.entities:
         for capability, names in told.connections.items():
-            own = [name for name in names if name.endswith(f"-{COUNTRY[entity.code].lower()}")]
-            await syncline.bind(entity.code, capability, (own or names)[0], since)
+            await syncline.bind(entity.code, capability, connection_of(names, entity.code), since)
+
+
+def connection_of(names: list[str], entity: str) -> str:
+    """The entity's own connection of these, or the one that all share."""
+    own = [name for name in names if name.endswith(f"-{COUNTRY[entity].lower()}")]
+    return (own or names)[0]
 
 
 async def _subscribe(told: Surroundings) -> None:

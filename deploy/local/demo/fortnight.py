@@ -1,7 +1,8 @@
 """The fortnight after the day: work is done and approved, invoiced, credited and paid, and its revenue recognised.
 
 The clock is moved twice: to the last noon of the first month, when invoices are made, and a day further, when the month
-is closed. Everything is done where people would do it: in the platforms' own APIs, and at Syncline's edge.
+is closed. Both times mode `shadow` comes first, which writes nothing, and then the same in mode `automatic`. Everything
+is done where people would do it: in the platforms' own APIs, and at Syncline's edge.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from datetime import timedelta
 
 from canonical.recognition import Recognition
 from canonical.releases import Release
-from demo import books, clockwork, work
+from demo import books, clockwork, rehearsal, work
 from demo.authorities import CFO, CONTROLLERS, DELEGATE, DELEGATED, PROJECT_OWNER
 from demo.checks import COUNTRY, Check
 from demo.firm import Firm
@@ -26,7 +27,7 @@ from servicekit.clock import Clock
 
 FINANCE = "fiona.finance@northwind-advisory.example"
 SETTLED = frozenset({"posted", "credited", "nothing_to_bill", "waiting_for_approval", "in_exception", "discarded"})
-ENDED = frozenset({"recognised", "nothing_to_post", "in_exception", "discarded"})
+ENDED = frozenset({"recognised", "nothing_to_post", "in_exception", "discarded", "shadowed"})
 CLOSING = "GB01"  # the entity that closes its month while an invoice waits
 _DAY = timedelta(days=1)
 
@@ -40,12 +41,14 @@ async def play(told: Surroundings, clock: Clock) -> list[Check]:
     else:
         await clockwork.move_to(told, noon, clock)
         await _work(told, firm)
+        await _rehearse(told, firm)
         await _invoice(told, firm)
         await clockwork.move_to(told, noon + _DAY, clock)
+        await _rehearse_revenue(told, firm)
         await _close(told, firm)
     async with signed_in(told) as syncline:
         invoicing = Invoicing(syncline)
-        return judge(firm, await books.read_all(told, firm), await _told(firm, invoicing))
+        return judge(firm, await books.read_all(told, firm), await _told(told, firm, invoicing))
 
 
 async def _work(told: Surroundings, firm: Firm) -> None:
@@ -57,6 +60,12 @@ async def _work(told: Surroundings, firm: Firm) -> None:
     await timekeeping.accept(story, day, "the customer's project lead")
     await timekeeping.complete(*work.ONLY_COMPLETED)
     _say(f"{entries} time entries are approved; one milestone is accepted, another one only completed.")
+
+
+async def _rehearse(told: Surroundings, firm: Firm) -> None:
+    """The month's invoices in shadow: drafted, shown, and nothing of them written anywhere."""
+    async with signed_in(told) as syncline, rehearsal.in_shadow(told, firm, syncline):
+        await rehearsal.rehearse_invoices(firm, Invoicing(syncline), FINANCE)
 
 
 async def _invoice(told: Surroundings, firm: Firm) -> None:
@@ -72,7 +81,7 @@ async def _invoice(told: Surroundings, firm: Firm) -> None:
         await until(lambda: _agreed(invoicing, work.UNPRICED), f"{work.UNPRICED} to be agreed to")
         waiting = {work.WAITING}
         await until(lambda: _posted(invoicing, waiting), "the approved invoices in the ledger")
-        _tell(await invoicing.releases())
+        _tell(await _released(invoicing))
         await _correct(invoicing)
         await until(lambda: _posted(invoicing, waiting), "the rebill in the ledger")
         await _pay(told, firm, invoicing)
@@ -126,6 +135,13 @@ async def _pay(told: Surroundings, firm: Firm, invoicing: Invoicing) -> None:
     _say(f"{len(work.PAID)} invoices are paid.")
 
 
+async def _rehearse_revenue(told: Surroundings, firm: Firm) -> None:
+    """The month's revenue in shadow: measured and shown as the journals that would be posted."""
+    async with signed_in(told) as syncline, rehearsal.in_shadow(told, firm, syncline):
+        looked = await _recognise(firm, Invoicing(syncline))
+        _say(f"Revenue of {len(looked)} contracts is rehearsed in shadow.")
+
+
 async def _close(told: Surroundings, firm: Firm) -> None:
     """Revenue, then the month is closed; what waited is posted in the next, and a second look finds nothing to post."""
     async with signed_in(told) as syncline:
@@ -155,19 +171,25 @@ async def _recognise(firm: Firm, invoicing: Invoicing) -> list[Recognition]:
     return await until(ended, f"{len(ids)} recognitions")
 
 
-async def _told(firm: Firm, invoicing: Invoicing) -> Told:
-    """What Syncline itself says at the end."""
+async def _told(told: Surroundings, firm: Firm, invoicing: Invoicing) -> Told:
+    """What Syncline itself says at the end; what was rehearsed is told apart."""
     end = work.month_ends(firm) + _DAY
     return Told(
-        releases=await invoicing.releases(),
-        recognitions=await invoicing.recognitions(),
+        releases=await _released(invoicing),
+        recognitions=tuple(one for one in await invoicing.recognitions() if one.mode != rehearsal.SHADOW),
         approved_values=await invoicing.approved_values(),
         tie_outs={one.code: await invoicing.tie_out(one.code, end) for one in firm.entities},
+        rehearsed=await rehearsal.read_rehearsed(told, firm, invoicing),
     )
 
 
+async def _released(invoicing: Invoicing) -> tuple[Release, ...]:
+    """All but the rehearsals."""
+    return tuple(one for one in await invoicing.releases() if one.mode != rehearsal.SHADOW)
+
+
 async def _settled(invoicing: Invoicing, wanted: int) -> tuple[Release, ...] | None:
-    found = await invoicing.releases()
+    found = await _released(invoicing)
     return found if len([one for one in found if one.state in SETTLED]) == wanted else None
 
 

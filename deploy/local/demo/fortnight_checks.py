@@ -18,22 +18,25 @@ from demo.authorities import CFO, DELEGATE, PROJECT_OWNER
 from demo.books import Seen
 from demo.checks import Check, check
 from demo.firm import Deal, Firm, rates
+from demo.rehearsal import Rehearsed
+from demo.rehearsal_checks import judge_rehearsal
 
 _ZERO, _CENT = Decimal(0), Decimal("0.01")
 _ASSETS = ("unbilled_receivable", "contract_asset")
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """What Syncline says of itself at the end."""
+    """What Syncline says of itself at the end: of what it did, and apart from that of what it rehearsed."""
 
     releases: tuple[Release, ...]
     recognitions: tuple[Recognition, ...]
     approved_values: tuple[ApprovedValue, ...]
     tie_outs: dict[str, TieOut]
+    rehearsed: Rehearsed
 
 
 def judge(firm: Firm, seen: Seen, told: Told) -> list[Check]:
-    """All checks; the last ones are about what Syncline's own pages say."""
+    """All checks; the last ones are about what Syncline's own pages say, and about the rehearsal before."""
     deals = {deal.key: deal for deal in (*firm.deals, *firm.history)}
     return [
         *(one for key in work.OUTCOMES for one in _contract(firm, deals[key], seen)),
@@ -43,6 +46,7 @@ def judge(firm: Firm, seen: Seen, told: Told) -> list[Check]:
         *_moved(firm, seen),
         *_corrected(seen),
         *_own_pages(told),
+        *judge_rehearsal(seen, told.rehearsed),
     ]
 
 

@@ -8,6 +8,7 @@ import msgspec
 from canonical.batches import Batch, BatchApprovalResults
 from canonical.paging import Page
 from canonical.recognition import ContractBalance, Recognition, RecognitionRun, TieOut
+from canonical.rehearsals import ReleaseRehearsal, RevenueRehearsal
 from canonical.releases import ApprovedValue, Release
 from demo.syncline import Syncline
 
@@ -45,12 +46,28 @@ class Invoicing:
         """The newest of its kind. Raises StopIteration where there is none."""
         return next(one for one in await self.releases() if (one.contract_number, one.kind) == (contract_number, kind))
 
+    async def release(self, release_id: str) -> Release:
+        """With its draft."""
+        return await self._read(f"{INVOICING}/releases/{release_id}", Release)
+
     async def approve(self, release: Release, reason: str, actor: str) -> None:
         body = {"decision": "approve", "reason": reason}
         await self._asked(f"{INVOICING}/releases/{release.id}/approvals", Release, actor, body)
 
     async def retry(self, release: Release, reason: str, actor: str) -> None:
         await self._asked(f"{INVOICING}/releases/{release.id}/retries", Release, actor, {"reason": reason})
+
+    async def discard(self, release: Release, reason: str, actor: str) -> None:
+        await self._asked(f"{INVOICING}/releases/{release.id}/discards", Release, actor, {"reason": reason})
+
+    async def rehearsals(self, entity: str, cut_off: date) -> tuple[ReleaseRehearsal, ...]:
+        """What mode shadow would have billed, against what was posted."""
+        params = {"legal_entity_code": entity, "cut_off": cut_off.isoformat()}
+        return (await self._read(f"{INVOICING}/rehearsals", Page[ReleaseRehearsal], **params)).items
+
+    async def revenue_rehearsals(self, entity: str, period_end: date) -> tuple[RevenueRehearsal, ...]:
+        params = {"legal_entity_code": entity, "period_end": period_end.isoformat()}
+        return (await self._read(f"{REVENUE}/rehearsals", Page[RevenueRehearsal], **params)).items
 
     async def credit_and_rebill(self, release: Release, reason: str, actor: str) -> None:
         body = {"reason": reason, "rebill": True}

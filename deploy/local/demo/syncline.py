@@ -28,13 +28,22 @@ class Syncline:
         self._http = http
         self._tokens = tokens
 
-    async def bind(self, entity: str, capability: str, connection: str, from_date: date) -> None:
-        """Let Syncline work with a connection for a legal entity, all by itself."""
+    async def bind(
+        self,
+        entity: str,
+        capability: str,
+        connection: str,
+        from_date: date,
+        *,
+        mode: str = "automatic",
+        reason: str = "the demo firm goes live",
+    ) -> None:
+        """Let Syncline work with a connection for a legal entity, all by itself unless *mode* says less."""
         body = {
             "connection": connection,
             "from_date": from_date.isoformat(),
-            "mode": "automatic",
-            "reason": "the demo firm goes live",
+            "mode": mode,
+            "reason": reason,
         }
         await self.process("PUT", f"{OPERATIONS}/bindings/{entity}/{capability}", json=body)
 

@@ -17,6 +17,7 @@ from process_apis.invoice_release.drafts import Drafts
 from process_apis.invoice_release.previewing import Previewing
 from process_apis.invoice_release.reading import Readings
 from process_apis.invoice_release.recording import Recording
+from process_apis.invoice_release.rehearsing import Rehearsing
 from process_apis.invoice_release.releases import Releases
 from process_apis.invoice_release.routes import InvoicingRoutes, ReleaseRoutes
 from process_apis.invoice_release.starting import PROCESS, Starter
@@ -71,6 +72,7 @@ def declared() -> Process:
             "adjusting": _adjusting,
             "previewing": lambda state: Previewing(state["readings"], state["drafts"]),
             "viewing": _viewing,
+            "rehearsing": lambda state: Rehearsing(state["database"]),
             "deciding": _deciding,
             "watching": _watching,
         },

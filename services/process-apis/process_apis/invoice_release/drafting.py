@@ -60,6 +60,15 @@ def draft_of(matter: Matter, shared: Shared, named: Named, rules: InvoicingRules
     )
 
 
+def would_post(draft: Draft) -> dict[str, Money]:
+    """What the invoice moves in the ledger by account role, debit positive, in its own currency: never revenue (B1)."""
+    entered: dict[str, Money] = {"receivable": draft.gross, "tax_payable": -(draft.gross - draft.net)}
+    for line in draft.lines:
+        former = entered.get(line.account_role, Money.of(0, draft.currency))
+        entered[line.account_role] = former - line.amount
+    return entered
+
+
 def objections(matter: Matter, rules: InvoicingRules) -> Iterable[FieldError]:
     """What stands in the way of any invoice of this contract, whatever is on it."""
     contract, books = matter.agreement.contract, matter.books

@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from canonical.entries import BillingMark
 from canonical.events import InvoiceApproved, InvoicePosted
 from canonical.invoicing import Invoice
-from canonical.money import Money
 from canonical.postings import LedgerEntry, Receivable
 from canonical.releases import Draft
 from process_apis.invoice_release.claims import Claims
+from process_apis.invoice_release.drafting import would_post
 from process_apis.invoice_release.drafts import Drafted
 from process_apis.invoice_release.facts import Agreement
 from process_apis.invoice_release.notices import Notice
@@ -226,10 +226,6 @@ def _posting(
     run_id: str, draft: Draft, contract_id: str, receivable: Receivable, entries: tuple[LedgerEntry, ...]
 ) -> Posting:
     """In the document's currency by the draft's lines, in the entity's own as the ledger says."""
-    entered: dict[str, Money] = {"receivable": draft.gross, "tax_payable": -(draft.gross - draft.net)}
-    for line in draft.lines:
-        former = entered.get(line.account_role, Money.of(0, draft.currency))
-        entered[line.account_role] = former - line.amount
     return Posting.of(
         kind="invoice",
         reference=draft.reference,
@@ -238,6 +234,6 @@ def _posting(
         legal_entity_code=draft.legal_entity_code,
         document_number=receivable.document_number or "",
         posting_date=receivable.posting_date,
-        entered=entered,
+        entered=would_post(draft),
         entries=entries,
     )

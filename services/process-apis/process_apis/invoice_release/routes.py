@@ -12,6 +12,7 @@ from litestar.params import FromPath, JSONBody, PathParameter, QueryParameter
 from canonical.ids import BatchId, ContractId, InvoiceId, ReleaseId
 from canonical.paging import Page
 from canonical.references import LegalEntityCode
+from canonical.rehearsals import ReleaseRehearsal
 from canonical.releases import (
     ApprovedValue,
     HoldRequest,
@@ -34,6 +35,7 @@ from process_apis.invoice_release.adjusting import Adjusting
 from process_apis.invoice_release.agreeing import Agreeing
 from process_apis.invoice_release.correcting import only_posted
 from process_apis.invoice_release.previewing import Previewing
+from process_apis.invoice_release.rehearsing import Rehearsing
 from process_apis.invoice_release.releases import Releases
 from process_apis.invoice_release.starting import Starter
 from process_apis.invoice_release.viewing import Viewing
@@ -303,6 +305,16 @@ class InvoicingRoutes(Controller):
     ) -> Page[ApprovedValue]:
         """The identity of approved value by contract: where each approved amount went."""
         return Page(items=await viewing.approved_values(contract_id, legal_entity_code))
+
+    @get("/rehearsals", operation_id="listReleaseRehearsals", guards=[READ])
+    async def rehearsals(
+        self,
+        rehearsing: NamedDependency[Rehearsing],
+        legal_entity_code: Annotated[LegalEntityCode, QueryParameter()],
+        cut_off: Annotated[date, QueryParameter(description="up to but not including this day")],
+    ) -> Page[ReleaseRehearsal]:
+        """What mode `shadow` would have billed and posted, line by line against what was posted after it."""
+        return Page(items=await rehearsing.rehearsals(legal_entity_code, cut_off))
 
     @get(
         "/invoices/{invoice_id:str}/release",

@@ -101,7 +101,7 @@ class _Release:
 
         drafted = await self._run.attempt(draft, name=f"draft:{times}", system="psa")
         self._run.about.value = drafted.draft.net
-        if drafted.notices:
+        if drafted.notices and bound.mode == "automatic":  # a rehearsal shows them, and puts nothing into the queue
             await self._run.note(f"noticed:{times}", self._recording.noticed, drafted.notices)
         return drafted
 

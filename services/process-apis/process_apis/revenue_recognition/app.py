@@ -7,6 +7,7 @@ from process_apis.ledger.postings import Postings
 from process_apis.operations.runs import RunRecord, Runs
 from process_apis.revenue_recognition.reading import Readings
 from process_apis.revenue_recognition.recognitions import Recognitions
+from process_apis.revenue_recognition.rehearsing import Rehearsing
 from process_apis.revenue_recognition.routes import LedgerRoutes, RecognitionRoutes
 from process_apis.revenue_recognition.starting import PROCESS, Starter
 from process_apis.revenue_recognition.tieout import TyingOut
@@ -48,6 +49,7 @@ def declared() -> Process:
             "readings": _readings,
             "starter": _starter,
             "tying_out": _tying_out,
+            "rehearsing": lambda state: Rehearsing(state["database"]),
             "deciding": _deciding,
         },
     )

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from canonical.money import Money
 from canonical.postings import NewJournalLine
+from process_apis.ledger.comparing import converted
 from process_apis.ledger.postings import Posting, balance
 from process_apis.revenue_recognition.facts import Balances
 
@@ -49,10 +50,6 @@ def journal_lines(
     moved: dict[str, Decimal], currency: str, base_currency: str, rate: Decimal, description: str, cost_centre: str
 ) -> tuple[NewJournalLine, ...]:
     """The lines in the entity's own currency; what converting leaves over stands on the largest."""
-    converted = {role: Money.of(amount * rate, base_currency) for role, amount in moved.items()}
-    left_over = sum((amount.value for amount in converted.values()), Decimal(0))
-    largest = max(converted, key=lambda role: abs(converted[role].value))
-    converted[largest] = converted[largest] - Money.of(left_over, base_currency)
     return tuple(
         NewJournalLine(
             account_role=role,
@@ -61,5 +58,5 @@ def journal_lines(
             description=description,
             cost_centre_code=cost_centre,
         )
-        for role, amount in converted.items()
+        for role, amount in converted(moved, base_currency, rate).items()
     )

@@ -21,10 +21,12 @@ from canonical.recognition import (
     TieOut,
 )
 from canonical.references import LegalEntityCode
+from canonical.rehearsals import RevenueRehearsal
 from canonical.work import DiscardRequest, ExceptionDecision, RetryRequest
 from process_apis.commands import IdempotencyKey, once
 from process_apis.deciding import Deciding
 from process_apis.revenue_recognition.recognitions import Recognitions
+from process_apis.revenue_recognition.rehearsing import Rehearsing
 from process_apis.revenue_recognition.starting import Starter
 from process_apis.revenue_recognition.tieout import TyingOut
 from servicekit.answers import Answer, StoredAnswers
@@ -184,6 +186,16 @@ class LedgerRoutes(Controller):
     ) -> Page[ContractBalance]:
         """Revenue, invoices and what is left between them, by contract: of one, or of all of an entity."""
         return Page(items=await tying_out.contract_balances(contract_id, legal_entity_code))
+
+    @get("/rehearsals", operation_id="listRevenueRehearsals", guards=[READ])
+    async def rehearsals(
+        self,
+        rehearsing: NamedDependency[Rehearsing],
+        legal_entity_code: Annotated[LegalEntityCode, QueryParameter()],
+        period_end: Annotated[date, QueryParameter(description="up to but not including this day")],
+    ) -> Page[RevenueRehearsal]:
+        """What mode `shadow` would have recognised, and each account's move against the ledger's."""
+        return Page(items=await rehearsing.rehearsals(legal_entity_code, period_end))
 
     @get(
         "/tie-outs/{legal_entity_code:str}",

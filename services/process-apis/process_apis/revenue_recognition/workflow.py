@@ -74,12 +74,18 @@ class RevenueRecognition:
         await run.attempt(self._check_calculator, contract.legal_entity_code)
         earned = await self._earned(run, contract, bound, period_end)
         await run.note("measured", self._measured, run, contract, bound.mode, earned)
-        if not earned.moved or bound.mode != "automatic":
-            looked = {"read": "validated", "shadow": "shadowed"}.get(bound.mode, "nothing_to_post")
-            await run.note("ended", run.change, RunChange(state=looked))
+        if not earned.moved or bound.mode not in {"automatic", "shadow"}:
+            await self._end(run, bound)
             return
         ground = await run.attempt(self._read.read_ground, contract, bound, period_end, system="erp")
-        journal = await self._post(run, contract, bound, earned, ground)
+        new = _journal(run, contract, earned, ground)
+        if bound.mode == "shadow":
+            await run.note(
+                "planned", run.change, RunChange(state="running", plan=msgspec.Raw(msgspec.json.encode(new)))
+            )
+            await self._end(run, bound)
+            return
+        journal = await self._post(run, bound, new)
         entries = await self._entries(run, contract, bound, journal)
         await run.note("posted", self._posted, run, contract, earned, ground, journal, entries, period_end)
 
@@ -107,23 +113,13 @@ class RevenueRecognition:
 
         return await run.attempt(measure_delivery, system="psa")
 
-    async def _post(self, run: Run, contract: Contract, bound: Bound, earned: Earned, ground: Ground) -> Journal:
-        number, description = contract.number, f"Revenue of {contract.number}"
-        moved = {role: Decimal(amount) for role, amount in earned.moved.items()}
-        entity, rate = ground.entity, Decimal(ground.rate)
-        lines = journal_lines(
-            moved, contract.currency, entity.base_currency, rate, description, contract.cost_centre_code
-        )
-        new = NewJournal(
-            reference=reference_of(run.launch.id),
-            kind="revenue",
-            legal_entity_code=contract.legal_entity_code,
-            document_date=ground.posting.day,
-            posting_date=ground.posting.day,
-            description=f"Revenue of {number}",
-            lines=lines,
-        )
+    @staticmethod
+    async def _end(run: Run, bound: Bound) -> None:
+        """Without a journal: nothing is missing, or the mode only looks."""
+        state = {"read": "validated", "shadow": "shadowed"}.get(bound.mode, "nothing_to_post")
+        await run.note("ended", run.change, RunChange(state=state))
 
+    async def _post(self, run: Run, bound: Bound, new: NewJournal) -> Journal:
         async def post_journal(key: str) -> Journal:
             return await self._systems.erp.post_journal(bound.connections["erp"], new, key)
 
@@ -205,6 +201,22 @@ class RevenueRecognition:
             "contract_id": contract.id,
             "contract_number": contract.number,
         }
+
+
+def _journal(run: Run, contract: Contract, earned: Earned, ground: Ground) -> NewJournal:
+    """What brings the ledger to what was earned, in the entity's own currency at the rate of the posting day."""
+    description = f"Revenue of {contract.number}"
+    moved = {role: Decimal(amount) for role, amount in earned.moved.items()}
+    base_currency, rate = ground.entity.base_currency, Decimal(ground.rate)
+    return NewJournal(
+        reference=reference_of(run.launch.id),
+        kind="revenue",
+        legal_entity_code=contract.legal_entity_code,
+        document_date=ground.posting.day,
+        posting_date=ground.posting.day,
+        description=description,
+        lines=journal_lines(moved, contract.currency, base_currency, rate, description, contract.cost_centre_code),
+    )
 
 
 def _together(found: tuple[Measured, ...], currency: str) -> Measured:
