@@ -39,6 +39,7 @@ POSTGRES_SETTINGS = {
 WHOLE_SYSTEMS = frozenset({"bench", "edge", "faults", "scenarios"})
 
 
+@pytest.hookimpl(tryfirst=True)  # who hands the tests out must see their groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """How tests share the cores: a file is never divided, and whole systems come first, one after the other."""
     items.sort(key=lambda item: not _wants_a_system(item))
