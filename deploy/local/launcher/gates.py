@@ -15,8 +15,8 @@ from launcher.console import Console
 from launcher.problem import tail
 from launcher.processes import Command, environment, python, spawn
 
-# Groups are of the tests' making (tests/conftest.py); they are handed out in the order of the tests.
-WHOLE_SUITE = (f"-n{min(os.cpu_count() or 1, 4)}", "--dist=loadgroup", "--no-loadscope-reorder")
+# What stays together is for the tests to say (tests/conftest.py); it is handed out in their order.
+WHOLE_SUITE = (f"-n{min(os.cpu_count() or 1, 4)}", "--dist=loadscope", "--no-loadscope-reorder")
 NO_TESTS = 5  # pytest's exit code when it found none
 
 
