@@ -15,7 +15,7 @@ import msgspec
 
 from canonical.billing import BillingSchedule
 from canonical.delivery import Milestone, Project
-from canonical.entries import BillingMark, Expense, NewBillingMark, RateCard, TimeEntry
+from canonical.entries import BillingMark, Expense, NewBillingMark, RateCard, RecognisedRevenue, TimeEntry
 from canonical.invoicing import CreditNote, Invoice, InvoiceLine, NewCreditNote, NewInvoice
 from canonical.money import Money
 from canonical.people import CostRate
@@ -46,6 +46,7 @@ class Firm:
     expenses: dict[str, Expense] = field(default_factory=dict)
     milestones: dict[str, list[Milestone]] = field(default_factory=dict)
     rate_cards: tuple[RateCard, ...] = ()
+    recognised: list[RecognisedRevenue] = field(default_factory=list)
     cost_rates: dict[str, tuple[CostRate, ...]] = field(default_factory=dict)
     invoices: dict[str, Invoice] = field(default_factory=dict)
     credit_notes: dict[str, CreditNote] = field(default_factory=dict)
@@ -154,6 +155,9 @@ class FirmPsa:
 
     async def rate_cards(self, project_id: str) -> tuple[RateCard, ...]:
         return self._firm.rate_cards
+
+    async def recognised_revenue(self, project_id: str) -> tuple[RecognisedRevenue, ...]:
+        return tuple(one for one in self._firm.recognised if one.project_id == project_id)
 
     async def resource(self, resource_id: str) -> Any:
         return msgspec.defstruct("Found", [("worker_id", str)])("wrk_" + resource_id.removeprefix("res_"))

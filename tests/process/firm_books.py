@@ -1,4 +1,4 @@
-"""The firm's ERP in memory: receivables and journals that really post, in one legal entity, GB01 in GBP."""
+"""The firm's ERP in memory: receivables and journals that really post, in legal entities that are alike, in GBP."""
 
 from __future__ import annotations
 
@@ -25,18 +25,22 @@ from canonical.rounding import tax_of
 from servicekit.failures import Failure, Kind
 from servicekit.ids import mint
 
+ENTITIES = ("GB01", "GB02", "GB03")
+
 
 class FirmErp:
-    """One legal entity, GB01 in GBP; its window of postings is what a test says."""
+    """One ledger for all of its entities; its window of postings is what a test says."""
 
     def __init__(self, firm: Firm) -> None:
         self._firm = firm
 
     async def legal_entities(self, connection: str) -> tuple[LegalEntity, ...]:
-        entity = LegalEntity(
-            id=mint("len"), code="GB01", name="Ltd", country="GB", base_currency="GBP", time_zone="Europe/London"
+        return tuple(
+            LegalEntity(
+                id=mint("len"), code=code, name="Ltd", country="GB", base_currency="GBP", time_zone="Europe/London"
+            )
+            for code in ENTITIES
         )
-        return (entity,)
 
     async def tax_codes(self, connection: str, entity: str) -> tuple[TaxCode, ...]:
         percent = self._firm.tax_percent

@@ -13,7 +13,8 @@ from sqlalchemy import text
 
 from canonical.billing import BillingSchedule
 from canonical.delivery import Milestone, Project
-from canonical.entries import Expense, TimeEntry
+from canonical.effective import DateRange
+from canonical.entries import Expense, RecognisedRevenue, TimeEntry
 from canonical.money import Money, Rate
 from canonical.recognition import NewRecognition, Recognition
 from canonical.releases import NewCredit, NewRelease, Release
@@ -117,6 +118,17 @@ class RunningMoney:
         self.firm.expenses[expense.id] = msgspec.structs.replace(expense, **changes)
         return self.firm.expenses[expense.id]
 
+    def entered_in_psa(self, contract: Contract, first: date, end: date, amount: str, currency: str = "") -> None:
+        """Finance recognises revenue of a period in the PSA."""
+        record = RecognisedRevenue(
+            id=mint("rrv"),
+            project_id=self.project_of(contract).id,
+            period=DateRange(from_date=first, to_date=end),
+            amount=Money.of(amount, currency or contract.currency),
+            updated_at=NOW,
+        )
+        self.firm.recognised.append(record)
+
     async def start(self, contract: Contract, cut_off: date = CUT_OFF, document_date: date | None = None) -> str:
         new = NewRelease(contract_id=contract.id, cut_off=cut_off, document_date=document_date)
         return str(await self.release["starter"].on_request(new, CLERK.actor))
@@ -198,14 +210,18 @@ class RunningMoney:
         await self.desk.decisions.decide(await self.open_case(run_id), chosen, CLERK)
 
     async def recognised(self, contract: Contract, period_end: date) -> Recognition:
-        """The recognition of the contract and period, once it has ended."""
+        """The recognition of the contract and period, once it has ended or waits for a person."""
         run_id = await self.revenue["starter"].on_request(
             NewRecognition(contract_id=contract.id, period_end=period_end), CLERK.actor
         )
+        return await self.ended(run_id)
+
+    async def ended(self, run_id: str, *more: str) -> Recognition:
+        states = more or ("recognised", "nothing_to_post", "shadowed", "in_exception")
 
         async def ended() -> Recognition | None:
             found: Recognition = await self.revenue["recognitions"].of_run(run_id)
-            return found if found.state in {"recognised", "nothing_to_post", "shadowed", "in_exception"} else None
+            return found if found.state in states else None
 
         found: Recognition = await eventually(ended, f"{run_id} to end")
         return found

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import text
 
 from canonical.delivery import Project
-from canonical.entries import TimeEntry
+from canonical.entries import RecognisedRevenue, TimeEntry
 from canonical.ledger import LegalEntity
 from canonical.people import CostRate
 from canonical.sales import Contract
@@ -58,9 +58,7 @@ class Readings:
     async def read_delivered(self, contract: Contract, bound: Bound, period_end: date, *, by_cost: bool) -> Delivered:
         """Everything that was approved before the period's end, billed or not. Raises INVALID `project_missing`."""
         psa, connection = self._systems.psa, bound.connections["psa"]
-        project = await psa.project_of_contract(connection, contract.number)
-        if project is None:
-            raise Failure(Kind.INVALID, f"contract {contract.number} has no project", code="project_missing")
+        project = await self._project(contract, bound)
         query = {"project_id": project.id, "status": "approved"}
         day = period_end.isoformat()
         entries, expenses, milestones, cards, written_down = await asyncio.gather(
@@ -80,6 +78,11 @@ class Readings:
             cost_rates=await self._cost_rates(entries) if by_cost else {},
             written_down=written_down,
         )
+
+    async def read_recognised(self, contract: Contract, bound: Bound) -> tuple[RecognisedRevenue, ...]:
+        """What finance holds in the PSA as revenue of the contract's project. Raises INVALID `project_missing`."""
+        project = await self._project(contract, bound)
+        return await self._systems.psa.recognised_revenue(project.id)
 
     async def read_ground(self, contract: Contract, bound: Bound, period_end: date) -> Ground:
         """Posted on the period's last day, or on the next that takes postings: nothing is reopened."""
@@ -108,6 +111,12 @@ class Readings:
             for one in found
             if one.legal_entity_code == legal_entity_code and one.contract_id and one.status != "set_up"
         )
+
+    async def _project(self, contract: Contract, bound: Bound) -> Project:
+        project = await self._systems.psa.project_of_contract(bound.connections["psa"], contract.number)
+        if project is None:
+            raise Failure(Kind.INVALID, f"contract {contract.number} has no project", code="project_missing")
+        return project
 
     async def _cost_rates(self, entries: tuple[TimeEntry, ...]) -> dict[str, tuple[CostRate, ...]]:
         """The dated cost rates of everybody who worked, by resource; none for one who is no worker of HR's."""
