@@ -77,8 +77,10 @@ class Firm:
             raise Failure(Kind.IN_DOUBT, "the connection broke")
         return self.done[key]
 
-    def post(self, entity: str, document: str, day: date, amounts: dict[str, Money]) -> None:
-        """Write the lines of a document; they add up to nothing, or it is not written."""
+    def post(
+        self, entity: str, document: str, day: date, amounts: dict[str, Money], project: str | None = None
+    ) -> None:
+        """Write the lines of a document, which add up to nothing. A name that is no role is an account without one."""
         if day < self.open_from:
             raise Failure(Kind.INVALID, f"{day} is not within the allowed posting dates", code="period_closed")
         assert 0 == sum(amount.value for amount in amounts.values())
@@ -90,9 +92,10 @@ class Firm:
                 posting_date=day,
                 document_number=document,
                 account_number=f"A-{role}",
-                account_role=role,
+                account_role=role if role in ROLES else None,
                 amount=amount,
                 description=document,
+                project_number=project,
             )
             self.ledger.append(entry)
 

@@ -142,8 +142,28 @@ class FirmErp:
     async def journal(self, journal_id: str) -> Journal:
         return self._firm.journals[journal_id]
 
-    async def ledger_entries(self, connection: str, entity: str, document_number: str) -> tuple[LedgerEntry, ...]:
-        return tuple(one for one in self._firm.ledger if one.document_number == document_number)
+    async def ledger_entries(
+        self,
+        connection: str,
+        entity: str,
+        document_number: str | None = None,
+        *,
+        account_role: str | None = None,
+        project_number: str | None = None,
+        posted_before: str = "9999-12-31",
+    ) -> tuple[LedgerEntry, ...]:
+        wanted = {
+            "document_number": document_number,
+            "account_role": account_role,
+            "project_number": project_number,
+            "legal_entity_code": entity,
+        }
+        return tuple(
+            one
+            for one in self._firm.ledger
+            if one.posting_date < date.fromisoformat(posted_before)
+            and all(value in {None, getattr(one, name)} for name, value in wanted.items())
+        )
 
     async def account_balances(self, connection: str, entity: str, as_of: date) -> tuple[AccountBalance, ...]:
         return tuple(

@@ -129,6 +129,13 @@ class RunningMoney:
         )
         self.firm.recognised.append(record)
 
+    def recognised_in_ledger(
+        self, contract: Contract, document: str, day: date, amount: str, against: str = "unbilled_receivable"
+    ) -> None:
+        """The ERP recognises revenue by itself, in the entity's own currency, with the project as a dimension."""
+        value, project = gbp(amount), self.project_of(contract).number
+        self.firm.post(contract.legal_entity_code, document, day, {against: value, "revenue": -value}, project)
+
     async def start(self, contract: Contract, cut_off: date = CUT_OFF, document_date: date | None = None) -> str:
         new = NewRelease(contract_id=contract.id, cut_off=cut_off, document_date=document_date)
         return str(await self.release["starter"].on_request(new, CLERK.actor))

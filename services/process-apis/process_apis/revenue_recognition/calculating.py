@@ -30,12 +30,31 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     period_end: date
 
 
+class Movement(msgspec.Struct, frozen=True, kw_only=True):
+    """What a document of the ledger moved and we do not keep yet, by role: in the contract's currency and its own."""
+
+    document_number: str
+    key: str  # the number of its last entry, and how many movements of it are kept already
+    posting_date: date
+    entered: dict[str, Money]
+    accounted: dict[str, Money]
+
+
 class Earned(msgspec.Struct, frozen=True, kw_only=True):
-    """What a contract has earned, what is posted of it, and what every account has to move by."""
+    """What a contract has earned, what is posted of it, and what every account has to move by.
+
+    `documents` are the ledger's own, where it has recognised by itself: `moved` is what they moved.
+    """
 
     measured: Measured
     posted: Money
     moved: dict[str, str]
+    documents: tuple[Movement, ...] = ()
+
+    @property
+    def settled(self) -> bool:
+        """Whether there is nothing to bring into the books."""
+        return not self.moved and not self.documents
 
     @property
     def revenue(self) -> Money:

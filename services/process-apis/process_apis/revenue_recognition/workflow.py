@@ -13,6 +13,7 @@ from process_apis.operations.runs import Launch, RunChange
 from process_apis.revenue_recognition.calculating import Calculator, Delivery, Earned, PsaRecords, Settled, Subject
 from process_apis.revenue_recognition.journalling import Journalling
 from process_apis.revenue_recognition.reading import Readings
+from process_apis.revenue_recognition.reading_back import ReadingBack
 from process_apis.revenue_recognition.recognitions import Recognitions
 from process_apis.rules.reading import RevenueRules
 from process_apis.running import Discarded, Run, Tools
@@ -40,6 +41,7 @@ class RevenueRecognition:
         self._calculators: dict[str, Calculator] = {
             "journal": Journalling(delivery, readings, systems, postings),
             "psa": Journalling(PsaRecords(readings, delivery), readings, systems, postings),
+            "erp": ReadingBack(delivery, readings, postings),
         }
 
     async def workflow(self, request: Mapping[str, Any]) -> None:
@@ -60,7 +62,7 @@ class RevenueRecognition:
         subject = Subject(contract=contract, bound=bound, period_end=period_end)
         earned = await calculator.earned(run, subject)
         await run.note("measured", self._measured, run, contract, bound.mode, earned)
-        if not earned.moved or bound.mode != "automatic":
+        if earned.settled or bound.mode != "automatic":
             looked = {"read": "validated", "shadow": "shadowed"}.get(bound.mode, "nothing_to_post")
             await run.note("ended", run.change, RunChange(state=looked))
             return

@@ -85,7 +85,7 @@ class RevenueRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """How revenue is measured, by billing method, and who calculates it, by legal entity."""
 
     measures: dict[str, str]
-    calculated_by: dict[str, Literal["journal", "psa"]]
+    calculated_by: dict[str, Literal["journal", "psa", "erp"]]
 
     def calculator(self, legal_entity_code: str) -> str:
         """`journal`, `erp` or `psa`."""
