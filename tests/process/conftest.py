@@ -15,7 +15,8 @@ import pytest
 from api_callers import TokenSaysAll, calling, process_service
 from firm import NOW as FIRM_NOW
 from firm import Firm, FirmBilling, FirmCrm, FirmHr, FirmPsa
-from firm_books import FirmErp
+from firm_books import ENTITIES, FirmErp
+from msgspec.structs import replace
 from operations_caller import NINE, Operations
 from platforms import NOW, FakeBilling, FakeCrm, FakeErp, FakeHr, FakePsa, Platforms
 from psycopg import sql
@@ -36,6 +37,7 @@ from process_apis.project_onboarding.starting import PROCESS, Starter
 from process_apis.project_onboarding.workflow import ProjectOnboarding
 from process_apis.project_onboarding.writing import Writings
 from process_apis.revenue_recognition.app import declared as revenue_recognition
+from process_apis.rules.reading import read_rules
 from process_apis.running import Tools
 from process_apis.service import Process
 from process_apis.settings import OperationsSettings
@@ -107,11 +109,17 @@ def platforms(onboarding: RunningOnboarding) -> Platforms:
 
 @pytest.fixture(scope="module")
 async def money(process_database: str) -> AsyncIterator[RunningMoney]:
-    """Both money processes on one engine for the module; every test has contracts of its own."""
+    """Both money processes on one engine for the module; every test has contracts of its own.
+
+    Revenue is calculated by Syncline in GB01, by the PSA in GB02, by the ledger in GB03.
+    """
     clock, firm = SettableClock(FIRM_NOW), Firm()
     database = Database(process_database, "process", pool_size=16)
     limits = (("project-owner", OWNER.actor, 900000), ("invoice-approver", APPROVER.actor, 100000))
-    desk = Desk(database, tuple(_authority(role, actor, limit) for role, actor, limit in limits), clock)
+    said = read_rules()
+    calculated_by = {**said.revenue.calculated_by, "GB02": "psa", "GB03": "erp"}
+    rules = replace(said, revenue=replace(said.revenue, calculated_by=calculated_by))
+    desk = Desk(database, tuple(_authority(role, actor, limit) for role, actor, limit in limits), clock, rules)
     engine = Engine("money", process_database, EngineSettings(schema="engine_money", retries=2, retry_first_s=0.05))
     systems = SimpleNamespace(
         crm=FirmCrm(firm), psa=FirmPsa(firm), billing=FirmBilling(firm), erp=FirmErp(firm), hr=FirmHr(firm)
@@ -124,7 +132,8 @@ async def money(process_database: str) -> AsyncIterator[RunningMoney]:
         change = BindingChange(
             connection=f"{capability}-main", from_date=date(2026, 1, 1), mode="automatic", reason="set-up"
         )
-        await desk.bindings.put("GB01", capability, change, CALLER)
+        for entity in ENTITIES:
+            await desk.bindings.put(entity, capability, change, CALLER)
     yield RunningMoney(firm, clock, release, revenue)
     for task in sweeping:
         task.cancel()
@@ -143,7 +152,7 @@ def firm(money: RunningMoney) -> Firm:
 
 
 def _authority(role: str, actor: str, limit: int) -> Authority:
-    return Authority(actor=actor, role=role, currency="GBP", limit=Decimal(limit), legal_entity_codes=("GB01",))
+    return Authority(actor=actor, role=role, currency="GBP", limit=Decimal(limit), legal_entity_codes=ENTITIES)
 
 
 def _parts(

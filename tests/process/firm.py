@@ -15,7 +15,7 @@ import msgspec
 
 from canonical.billing import BillingSchedule
 from canonical.delivery import Milestone, Project
-from canonical.entries import BillingMark, Expense, NewBillingMark, RateCard, TimeEntry
+from canonical.entries import BillingMark, Expense, NewBillingMark, RateCard, RecognisedRevenue, TimeEntry
 from canonical.invoicing import CreditNote, Invoice, InvoiceLine, NewCreditNote, NewInvoice
 from canonical.money import Money
 from canonical.people import CostRate
@@ -46,6 +46,7 @@ class Firm:
     expenses: dict[str, Expense] = field(default_factory=dict)
     milestones: dict[str, list[Milestone]] = field(default_factory=dict)
     rate_cards: tuple[RateCard, ...] = ()
+    recognised: list[RecognisedRevenue] = field(default_factory=list)
     cost_rates: dict[str, tuple[CostRate, ...]] = field(default_factory=dict)
     invoices: dict[str, Invoice] = field(default_factory=dict)
     credit_notes: dict[str, CreditNote] = field(default_factory=dict)
@@ -76,8 +77,10 @@ class Firm:
             raise Failure(Kind.IN_DOUBT, "the connection broke")
         return self.done[key]
 
-    def post(self, entity: str, document: str, day: date, amounts: dict[str, Money]) -> None:
-        """Write the lines of a document; they add up to nothing, or it is not written."""
+    def post(
+        self, entity: str, document: str, day: date, amounts: dict[str, Money], project: str | None = None
+    ) -> None:
+        """Write the lines of a document, which add up to nothing. A name that is no role is an account without one."""
         if day < self.open_from:
             raise Failure(Kind.INVALID, f"{day} is not within the allowed posting dates", code="period_closed")
         assert 0 == sum(amount.value for amount in amounts.values())
@@ -89,9 +92,10 @@ class Firm:
                 posting_date=day,
                 document_number=document,
                 account_number=f"A-{role}",
-                account_role=role,
+                account_role=role if role in ROLES else None,
                 amount=amount,
                 description=document,
+                project_number=project,
             )
             self.ledger.append(entry)
 
@@ -154,6 +158,9 @@ class FirmPsa:
 
     async def rate_cards(self, project_id: str) -> tuple[RateCard, ...]:
         return self._firm.rate_cards
+
+    async def recognised_revenue(self, project_id: str) -> tuple[RecognisedRevenue, ...]:
+        return tuple(one for one in self._firm.recognised if one.project_id == project_id)
 
     async def resource(self, resource_id: str) -> Any:
         return msgspec.defstruct("Found", [("worker_id", str)])("wrk_" + resource_id.removeprefix("res_"))

@@ -1,4 +1,4 @@
-"""The firm's ERP in memory: receivables and journals that really post, in one legal entity, GB01 in GBP."""
+"""The firm's ERP in memory: receivables and journals that really post, in legal entities that are alike, in GBP."""
 
 from __future__ import annotations
 
@@ -25,18 +25,22 @@ from canonical.rounding import tax_of
 from servicekit.failures import Failure, Kind
 from servicekit.ids import mint
 
+ENTITIES = ("GB01", "GB02", "GB03")
+
 
 class FirmErp:
-    """One legal entity, GB01 in GBP; its window of postings is what a test says."""
+    """One ledger for all of its entities; its window of postings is what a test says."""
 
     def __init__(self, firm: Firm) -> None:
         self._firm = firm
 
     async def legal_entities(self, connection: str) -> tuple[LegalEntity, ...]:
-        entity = LegalEntity(
-            id=mint("len"), code="GB01", name="Ltd", country="GB", base_currency="GBP", time_zone="Europe/London"
+        return tuple(
+            LegalEntity(
+                id=mint("len"), code=code, name="Ltd", country="GB", base_currency="GBP", time_zone="Europe/London"
+            )
+            for code in ENTITIES
         )
-        return (entity,)
 
     async def tax_codes(self, connection: str, entity: str) -> tuple[TaxCode, ...]:
         percent = self._firm.tax_percent
@@ -138,8 +142,28 @@ class FirmErp:
     async def journal(self, journal_id: str) -> Journal:
         return self._firm.journals[journal_id]
 
-    async def ledger_entries(self, connection: str, entity: str, document_number: str) -> tuple[LedgerEntry, ...]:
-        return tuple(one for one in self._firm.ledger if one.document_number == document_number)
+    async def ledger_entries(
+        self,
+        connection: str,
+        entity: str,
+        document_number: str | None = None,
+        *,
+        account_role: str | None = None,
+        project_number: str | None = None,
+        posted_before: str = "9999-12-31",
+    ) -> tuple[LedgerEntry, ...]:
+        wanted = {
+            "document_number": document_number,
+            "account_role": account_role,
+            "project_number": project_number,
+            "legal_entity_code": entity,
+        }
+        return tuple(
+            one
+            for one in self._firm.ledger
+            if one.posting_date < date.fromisoformat(posted_before)
+            and all(value in {None, getattr(one, name)} for name, value in wanted.items())
+        )
 
     async def account_balances(self, connection: str, entity: str, as_of: date) -> tuple[AccountBalance, ...]:
         return tuple(

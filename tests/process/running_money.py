@@ -13,7 +13,8 @@ from sqlalchemy import text
 
 from canonical.billing import BillingSchedule
 from canonical.delivery import Milestone, Project
-from canonical.entries import Expense, TimeEntry
+from canonical.effective import DateRange
+from canonical.entries import Expense, RecognisedRevenue, TimeEntry
 from canonical.money import Money, Rate
 from canonical.recognition import NewRecognition, Recognition
 from canonical.releases import NewCredit, NewRelease, Release
@@ -117,6 +118,24 @@ class RunningMoney:
         self.firm.expenses[expense.id] = msgspec.structs.replace(expense, **changes)
         return self.firm.expenses[expense.id]
 
+    def entered_in_psa(self, contract: Contract, first: date, end: date, amount: str, currency: str = "") -> None:
+        """Finance recognises revenue of a period in the PSA."""
+        record = RecognisedRevenue(
+            id=mint("rrv"),
+            project_id=self.project_of(contract).id,
+            period=DateRange(from_date=first, to_date=end),
+            amount=Money.of(amount, currency or contract.currency),
+            updated_at=NOW,
+        )
+        self.firm.recognised.append(record)
+
+    def recognised_in_ledger(
+        self, contract: Contract, document: str, day: date, amount: str, against: str = "unbilled_receivable"
+    ) -> None:
+        """The ERP recognises revenue by itself, in the entity's own currency, with the project as a dimension."""
+        value, project = gbp(amount), self.project_of(contract).number
+        self.firm.post(contract.legal_entity_code, document, day, {against: value, "revenue": -value}, project)
+
     async def start(self, contract: Contract, cut_off: date = CUT_OFF, document_date: date | None = None) -> str:
         new = NewRelease(contract_id=contract.id, cut_off=cut_off, document_date=document_date)
         return str(await self.release["starter"].on_request(new, CLERK.actor))
@@ -198,13 +217,13 @@ class RunningMoney:
         await self.desk.decisions.decide(await self.open_case(run_id), chosen, CLERK)
 
     async def recognised(self, contract: Contract, period_end: date) -> Recognition:
-        """The recognition of the contract and period, once it has ended."""
+        """The recognition of the contract and period, once it has ended or waits for a person."""
         wanted = NewRecognition(contract_id=contract.id, period_end=period_end)
-        states = ("recognised", "nothing_to_post", "shadowed", "in_exception")
-        return await self.ended(await self.revenue["starter"].on_request(wanted, CLERK.actor), states)
+        return await self.ended(await self.revenue["starter"].on_request(wanted, CLERK.actor))
 
-    async def ended(self, run_id: str, states: tuple[str, ...] = ("recognised", "nothing_to_post")) -> Recognition:
-        """The recognition of a run once it is in one of the states."""
+    async def ended(self, run_id: str, *more: str) -> Recognition:
+        """The recognition of a run, once it is in one of the states."""
+        states = more or ("recognised", "nothing_to_post", "shadowed", "in_exception")
 
         async def reached() -> Recognition | None:
             found: Recognition = await self.revenue["recognitions"].of_run(run_id)

@@ -31,7 +31,7 @@ async def test_a_record_that_breaks_waits_for_a_person_and_goes_on(
         case.step,
     )
     await money.decide(broken.run_id, "retry")
-    mended = await money.ended(broken.run_id)
+    mended = await money.ended(broken.run_id, "recognised")
     assert ("recognised", gbp("1200.00"), 1) == (mended.state, mended.revenue, len(firm.journals))
 
     async def closed() -> bool | None:

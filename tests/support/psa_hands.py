@@ -43,6 +43,12 @@ class Hands(Protocol):
         """A project without a customer, open for time."""
         ...
 
+    async def recognise(self, project: str, first: str, last: str, amount: str | None, **more: Any) -> str:
+        """Finance enters the revenue of a period, in euro; both its days are within it."""
+        ...
+
+    async def unrecognise(self, record: str) -> None: ...
+
 
 class KantataHands:
     """By Kantata's API, with each person's own token where that is what the person has."""
@@ -100,6 +106,14 @@ class KantataHands:
 
     async def internal_project(self) -> str:
         return await self.made("workspaces", "workspace", {"title": "P-900 Training", "currency": "EUR"})
+
+    async def recognise(self, project: str, first: str, last: str, amount: str | None, **more: Any) -> str:
+        period = {"workspace_id": project, "start_date": first, "end_date": last, "currency": "EUR"}
+        record = {"type": "Recognition", "amount": None if amount is None else float(amount), **period, **more}
+        return await self.made("project_accounting_records", "project_accounting_record", record)
+
+    async def unrecognise(self, record: str) -> None:
+        await self.put("project_accounting_records/delete", {"ids": [record]})
 
     async def made(self, kind: str, singular: str, attributes: dict[str, Any]) -> str:
         answer = await self._http.post(f"/api/v1/{kind}", json={singular: attributes})

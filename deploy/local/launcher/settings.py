@@ -51,7 +51,7 @@ RELEASE_SCOPES = (
 )
 # What revenue-recognition may do: it alone may ask what people cost, and it writes nothing but journals.
 RECOGNITION_SCOPES = (
-    *("crm.contracts.read", "hr.cost-rates.read", "billing.invoices.read"),
+    *("crm.contracts.read", "hr.cost-rates.read", "billing.invoices.read", "psa.recognised-revenue.read"),
     *(f"psa.{what}.read" for what in ("projects", "milestones", "time-entries", "expenses", "rate-cards", "resources")),
     *(f"erp.{what}.read" for what in ("legal-entities", "accounting-periods", "exchange-rates")),
     *(f"erp.{what}.read" for what in ("ledger-entries", "account-balances")),

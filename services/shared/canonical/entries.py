@@ -1,4 +1,4 @@
-"""What was worked and spent, at which price, and who approved it; rate cards; what is marked as billed. Master: PSA."""
+"""What was worked and spent, at which price, who approved it; rate cards; what is billed, recognised. Master: PSA."""
 
 from datetime import date
 from typing import Annotated
@@ -7,7 +7,16 @@ import msgspec
 from msgspec import Meta
 
 from canonical.effective import DateRange
-from canonical.ids import BillingMarkId, ExpenseId, MilestoneId, ProjectId, ResourceId, TaskId, TimeEntryId
+from canonical.ids import (
+    BillingMarkId,
+    ExpenseId,
+    MilestoneId,
+    ProjectId,
+    RecognisedRevenueId,
+    ResourceId,
+    TaskId,
+    TimeEntryId,
+)
 from canonical.moments import Moment
 from canonical.money import Currency, Money, QuantityText, Rate
 from canonical.references import Code, ExternalId
@@ -90,6 +99,20 @@ class RateCard(msgspec.Struct, frozen=True, kw_only=True):
     effective: DateRange
     recorded_at: Moment
     rates: tuple[RoleRate, ...]
+
+
+class RecognisedRevenue(msgspec.Struct, frozen=True, kw_only=True):
+    """What finance holds in the PSA as the revenue of a project in a period: of that period alone, not to date.
+
+    A period may have several, of different kinds of service; a correction is negative, or takes the former's place.
+    """
+
+    id: RecognisedRevenueId
+    external_ids: tuple[ExternalId, ...] = ()
+    project_id: ProjectId
+    period: DateRange
+    amount: Money
+    updated_at: Moment
 
 
 class NewBillingMark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -39,6 +39,9 @@ ApprovalId = Annotated[str, Meta(pattern=r"^apr_[0-9a-f]{32}$", max_length=36, e
 TimeEntryId = Annotated[str, Meta(pattern=r"^ten_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "time_entry"})]
 ExpenseId = Annotated[str, Meta(pattern=r"^xpn_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "expense"})]
 BillingMarkId = Annotated[str, Meta(pattern=r"^bmk_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "billing_mark"})]
+RecognisedRevenueId = Annotated[
+    str, Meta(pattern=r"^rrv_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "recognised_revenue"})
+]
 InvoiceId = Annotated[str, Meta(pattern=r"^inv_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "invoice"})]
 CreditNoteId = Annotated[str, Meta(pattern=r"^crn_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "credit_note"})]
 ReceivableId = Annotated[str, Meta(pattern=r"^rcv_[0-9a-f]{32}$", max_length=36, extra={"id_kind": "receivable"})]
@@ -71,6 +74,7 @@ PREFIXES = {
     "time_entry": "ten",
     "expense": "xpn",
     "billing_mark": "bmk",
+    "recognised_revenue": "rrv",
     "invoice": "inv",
     "credit_note": "crn",
     "receivable": "rcv",

@@ -157,7 +157,10 @@ class Journal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of the general ledger. `account_role` is absent for an account that the connection gives none."""
+    """A line of the general ledger. `account_role` is absent for an account that the connection gives none.
+
+    `project_number` is what the ledger's project dimension says, where the connection names that dimension.
+    """
 
     entry_number: str
     legal_entity_code: LegalEntityCode
@@ -167,6 +170,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     account_role: AccountRole | None
     amount: Money
     description: str
+    project_number: str | None = None
 
 
 class AccountBalance(msgspec.Struct, frozen=True, kw_only=True):

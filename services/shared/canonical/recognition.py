@@ -34,7 +34,16 @@ Measure = Annotated[
     str,
     Meta(
         extra_json_schema={
-            "x-extensible-enum": ["work_done", "effort", "cost_to_cost", "acceptance", "hours_used", "time_passed"]
+            "x-extensible-enum": [
+                "work_done",
+                "effort",
+                "cost_to_cost",
+                "acceptance",
+                "hours_used",
+                "time_passed",
+                "psa_records",
+                "erp_entries",
+            ]
         }
     ),
 ]
@@ -61,7 +70,11 @@ class RecognitionRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
-    """How far an obligation is delivered, and from what that was reckoned: hours, cost, days or amounts by name."""
+    """How far an obligation is delivered, and from what that was reckoned: hours, cost, days or amounts by name.
+
+    Of `psa_records` and `erp_entries` another system is the master: `control` is Syncline's own measure then, and
+    `control_difference` what the other's figure is above it.
+    """
 
     measure: Measure
     percent_complete: PercentText | None

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from erp_ledger import BusinessCentralLedger
 from starlette.types import ASGIApp
 
 from demo.firm import Firm
@@ -57,6 +58,7 @@ class Stage:
     block_customer: Callable[[str, str], Awaitable[None]]  # (legal entity, number)
     open_window: Callable[[str, date | None, date | None], Awaitable[None]]  # (legal entity, first and last day)
     pay: Callable[[str, str, str | None, date], Awaitable[None]]  # (legal entity, document number, amount, day)
+    recognise: Callable[[str, date, dict[str, str]], Awaitable[None]]  # (document, day, amount by project), in DE01
 
     async def fail(self, kind: str, **fault: Any) -> None:
         answer = await self.control.post("/_sandbox/faults", json={"kind": kind, **fault})
@@ -104,7 +106,7 @@ async def business_central_stage(firm: Firm) -> AsyncIterator[Stage]:
         settings = CONFIG | {
             "api_url": url,
             "login_url": url,
-            "companies": business_central_seeds.company_settings(firm),
+            "companies": with_project_dimension(business_central_seeds.company_settings(firm)),
             "settle_after_s": 0.0,
             "timeout_s": 5.0,
         }
@@ -123,6 +125,12 @@ async def business_central_stage(firm: Firm) -> AsyncIterator[Stage]:
             )
             await connector.close()
         context.store.close()
+
+
+def with_project_dimension(companies: dict[str, Any]) -> dict[str, Any]:
+    """DE01's connection says which dimension holds the project; GB01's does not."""
+    german = companies["DE01"]
+    return companies | {"DE01": german | {"dimensions": german["dimensions"] | {"project": "PROJECT"}}}
 
 
 def hands(firm: Firm, control: httpx.AsyncClient) -> dict[str, Any]:
@@ -150,6 +158,7 @@ def hands(firm: Firm, control: httpx.AsyncClient) -> dict[str, Any]:
         "block_customer": block_customer,
         "open_window": open_window,
         "pay": pay,
+        "recognise": BusinessCentralLedger(control, CONFIG).recognise,
     }
 
 

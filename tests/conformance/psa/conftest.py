@@ -35,7 +35,7 @@ from system_apis.service import MIGRATIONS, SystemSettings
 CONTROL = "control"
 SCHEMA = "system_psa"
 READ_AND_WRITTEN = ("projects", "tasks", "milestones", "resource-requests", "assignments", "resources", "billing-marks")
-READ = ("time-entries", "expenses", "rate-cards")
+READ = ("time-entries", "expenses", "rate-cards", "recognised-revenue")
 SCOPES = [
     *(f"psa.{resource}.{access}" for resource in READ_AND_WRITTEN for access in ("read", "write")),
     *(f"psa.{resource}.read" for resource in READ),

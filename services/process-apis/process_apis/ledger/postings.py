@@ -64,10 +64,33 @@ class Posting(msgspec.Struct, frozen=True, kw_only=True):
         entries: tuple[LedgerEntry, ...],
     ) -> Self:
         """What was entered, with what the ledger made of it. Raises ValueError unless both add up to nothing."""
-        accounted: dict[str, Money] = {}
-        for entry in entries:
-            role = entry.account_role or entry.account_number
-            accounted[role] = accounted[role] + entry.amount if role in accounted else entry.amount
+        return cls.moving(
+            kind=kind,
+            reference=reference,
+            run_id=run_id,
+            contract_id=contract_id,
+            legal_entity_code=legal_entity_code,
+            document_number=document_number,
+            posting_date=posting_date,
+            entered=entered,
+            accounted=by_role(entries),
+        )
+
+    @classmethod
+    def moving(
+        cls,
+        *,
+        kind: str,
+        reference: str,
+        run_id: str,
+        contract_id: str,
+        legal_entity_code: str,
+        document_number: str,
+        posting_date: date,
+        entered: Mapping[str, Money],
+        accounted: Mapping[str, Money],
+    ) -> Self:
+        """Both sides by account role. Raises ValueError unless both add up to nothing."""
         for amounts in (entered, accounted):
             if sum(amount.value for amount in amounts.values()) != 0:
                 raise ValueError(f"{reference} does not balance: {dict(amounts)}")
@@ -123,6 +146,15 @@ class Postings:
         async with self._database.begin() as session:
             rows = (await session.execute(statement, values)).mappings().all()
         return tuple(Posting(**row) for row in rows)
+
+
+def by_role(entries: Iterable[LedgerEntry]) -> dict[str, Money]:
+    """What the entries move, by role, or by number where the account has none."""
+    moved: dict[str, Money] = {}
+    for entry in entries:
+        role = entry.account_role or entry.account_number
+        moved[role] = moved[role] + entry.amount if role in moved else entry.amount
+    return moved
 
 
 def balance(postings: Iterable[Posting], role: str) -> Decimal:

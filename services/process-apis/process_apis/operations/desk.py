@@ -9,7 +9,7 @@ from process_apis.operations.bindings import Bindings
 from process_apis.operations.cases import Cases
 from process_apis.operations.counting import Counting
 from process_apis.operations.decisions import Decisions
-from process_apis.rules.reading import read_rules
+from process_apis.rules.reading import Rules, read_rules
 from servicekit.clock import Clock
 from servicekit.database import Database
 from servicekit.eventlog import EventLog
@@ -20,10 +20,12 @@ SOURCE = "/process/operations"
 class Desk:
     """Everything of operations that a process or the operations API works with."""
 
-    def __init__(self, database: Database, authorities: tuple[Authority, ...], clock: Clock) -> None:
+    def __init__(
+        self, database: Database, authorities: tuple[Authority, ...], clock: Clock, rules: Rules | None = None
+    ) -> None:
         self._log = EventLog(database, clock)
         self._clock = clock
-        self.rules = read_rules()
+        self.rules = read_rules() if rules is None else rules
         self.audit = Audit(database, clock)
         self.cases = Cases(database, self.announcer(SOURCE), self.rules, self.audit, clock)
         self.decisions = Decisions(database, self.cases, self.audit, clock)

@@ -8,13 +8,15 @@ import msgspec
 from sqlalchemy import text
 
 from canonical.delivery import Project
-from canonical.entries import TimeEntry
+from canonical.entries import RecognisedRevenue, TimeEntry
 from canonical.ledger import LegalEntity
 from canonical.people import CostRate
+from canonical.postings import LedgerEntry
 from canonical.sales import Contract
 from process_apis.invoice_release.periods import PostingDay, posting_day
 from process_apis.operations.bindings import Bindings, Bound
 from process_apis.revenue_recognition.facts import Delivered
+from process_apis.revenue_recognition.ledger_documents import of_project
 from process_apis.systems.connecting import Systems
 from servicekit.clock import Clock
 from servicekit.database import Database
@@ -58,9 +60,7 @@ class Readings:
     async def read_delivered(self, contract: Contract, bound: Bound, period_end: date, *, by_cost: bool) -> Delivered:
         """Everything that was approved before the period's end, billed or not. Raises INVALID `project_missing`."""
         psa, connection = self._systems.psa, bound.connections["psa"]
-        project = await psa.project_of_contract(connection, contract.number)
-        if project is None:
-            raise Failure(Kind.INVALID, f"contract {contract.number} has no project", code="project_missing")
+        project = await self._project(contract, bound)
         query = {"project_id": project.id, "status": "approved"}
         day = period_end.isoformat()
         entries, expenses, milestones, cards, written_down = await asyncio.gather(
@@ -81,6 +81,48 @@ class Readings:
             written_down=written_down,
         )
 
+    async def read_recognised(self, contract: Contract, bound: Bound) -> tuple[RecognisedRevenue, ...]:
+        """What finance holds in the PSA as revenue of the contract's project. Raises INVALID `project_missing`."""
+        project = await self._project(contract, bound)
+        return await self._systems.psa.recognised_revenue(project.id)
+
+    async def read_recognised_in_ledger(
+        self, contract: Contract, bound: Bound, period_end: date
+    ) -> tuple[LedgerEntry, ...]:
+        """All entries of the documents that moved revenue of the contract's project before the period's end.
+
+        Raises INVALID `project_missing`, `revenue_not_separable`, and `project_dimension_not_set` of the ERP.
+        """
+        project = await self._project(contract, bound)
+        erp, connection, entity = self._systems.erp, bound.connections["erp"], contract.legal_entity_code
+        before = {"posted_before": period_end.isoformat()}
+        revenue = await erp.ledger_entries(
+            connection, entity, account_role="revenue", project_number=project.number, **before
+        )
+        numbers = sorted({entry.document_number for entry in revenue})
+        wholes = await asyncio.gather(*(erp.ledger_entries(connection, entity, one, **before) for one in numbers))
+        days = {(entry.document_number, entry.posting_date) for entry in revenue}
+        found = [entry for whole in wholes for entry in whole if (entry.document_number, entry.posting_date) in days]
+        return of_project(found, project.number)
+
+    async def read_rate(self, contract: Contract, bound: Bound, base_currency: str, day: date) -> str:
+        """What the ledger makes of one unit of the contract's currency. Raises INVALID `exchange_rate_missing`."""
+        if contract.currency == base_currency:
+            return "1"
+        erp, connection, entity = self._systems.erp, bound.connections["erp"], contract.legal_entity_code
+        found = await erp.exchange_rate(connection, entity, contract.currency, day, "revenue")
+        if found is None:
+            message = f"no rate from {contract.currency} to {base_currency} holds on {day}"
+            raise Failure(Kind.INVALID, message, code="exchange_rate_missing")
+        return found.rate
+
+    async def read_period_start(self, contract: Contract, bound: Bound, period_end: date) -> date:
+        """The first day of the accounting period that ends; of the month, where the ledger knows no such period."""
+        last = date.fromordinal(period_end.toordinal() - 1)
+        periods = await self._systems.erp.accounting_periods(bound.connections["erp"], contract.legal_entity_code)
+        begun = (one.effective.from_date for one in periods if one.effective.holds(last))
+        return next(begun, last.replace(day=1))
+
     async def read_ground(self, contract: Contract, bound: Bound, period_end: date) -> Ground:
         """Posted on the period's last day, or on the next that takes postings: nothing is reopened."""
         erp, connection, code = self._systems.erp, bound.connections["erp"], contract.legal_entity_code
@@ -91,13 +133,7 @@ class Readings:
         if entity is None:
             raise Failure(Kind.INVALID, f"the ERP has no entity {code}", code="unknown_legal_entity")
         day = posting_day(periods, date.fromordinal(period_end.toordinal() - 1))
-        rate = "1"
-        if contract.currency != entity.base_currency:
-            found = await erp.exchange_rate(connection, code, contract.currency, day.day, "revenue")
-            if found is None:
-                message = f"no rate from {contract.currency} to {entity.base_currency} holds on {day.day}"
-                raise Failure(Kind.INVALID, message, code="exchange_rate_missing")
-            rate = found.rate
+        rate = await self.read_rate(contract, bound, entity.base_currency, day.day)
         return Ground(entity=entity, posting=day, rate=rate)
 
     async def projects(self, bound: Bound, legal_entity_code: str) -> tuple[Project, ...]:
@@ -108,6 +144,12 @@ class Readings:
             for one in found
             if one.legal_entity_code == legal_entity_code and one.contract_id and one.status != "set_up"
         )
+
+    async def _project(self, contract: Contract, bound: Bound) -> Project:
+        project = await self._systems.psa.project_of_contract(bound.connections["psa"], contract.number)
+        if project is None:
+            raise Failure(Kind.INVALID, f"contract {contract.number} has no project", code="project_missing")
+        return project
 
     async def _cost_rates(self, entries: tuple[TimeEntry, ...]) -> dict[str, tuple[CostRate, ...]]:
         """The dated cost rates of everybody who worked, by resource; none for one who is no worker of HR's."""

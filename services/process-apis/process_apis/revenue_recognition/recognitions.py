@@ -91,7 +91,7 @@ class Recognitions:
         await session.execute(_MEASURED, values)
 
     async def keep_posted(
-        self, session: AsyncConnection, run_id: str, journal_id: str, document_number: str, posting_date: date
+        self, session: AsyncConnection, run_id: str, journal_id: str | None, document_number: str, posting_date: date
     ) -> None:
         values = {"journal_id": journal_id, "document_number": document_number, "posting_date": posting_date}
         await session.execute(_POSTED, {**values, "run_id": run_id, "now": self._clock.now()})

@@ -31,7 +31,8 @@ _PAIRS = text(
     f" from rehearsed s left join lateral (select {_SIDE} from recognition c join run r using (run_id)"
     " where c.contract_id = s.contract_id and c.period_end = s.period_end and r.mode = 'automatic'"
     " and r.state <> 'discarded' and r.n > s.n order by r.n limit 1) p on true"
-    " left join posting t on t.run_id = p.run_id and t.kind = 'revenue' order by s.contract_number"
+    " left join lateral (select accounted, base_currency from posting where run_id = p.run_id and kind = 'revenue'"
+    " order by reference limit 1) t on true order by s.contract_number"
 )
 _FIELDS = ("facts", "cumulative_required", "cumulative_posted", "revenue")
 _ENDED = frozenset({"recognised", "nothing_to_post"})
@@ -87,7 +88,7 @@ def _rehearsal(row: dict[str, Any]) -> RevenueRehearsal:
     journal = before.journal
     planned = {} if journal is None else {line.account_role: line.amount for line in journal.lines}
     accounted = {role: Money.of(amount, row["base_currency"]) for role, amount in (row["accounted"] or {}).items()}
-    moved = moves(planned, accounted)
+    moved = () if journal is None else moves(planned, accounted)  # without one the ledger posts by itself
     return RevenueRehearsal(
         contract_id=before.contract_id,
         contract_number=before.contract_number,

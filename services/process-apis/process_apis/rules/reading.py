@@ -3,7 +3,7 @@
 import tomllib
 from decimal import Decimal
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -85,7 +85,7 @@ class RevenueRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """How revenue is measured, by billing method, and who calculates it, by legal entity."""
 
     measures: dict[str, str]
-    calculated_by: dict[str, str]
+    calculated_by: dict[str, Literal["journal", "psa", "erp"]]
 
     def calculator(self, legal_entity_code: str) -> str:
         """`journal`, `erp` or `psa`."""

@@ -32,6 +32,8 @@ from servicekit.upstream import Upstream
 
 T = TypeVar("T", bound=msgspec.Struct)
 
+PAGE = 200
+
 
 class Erp:
     """Writes carry the key under which they happen once."""
@@ -126,9 +128,20 @@ class Erp:
     async def journal(self, journal_id: str) -> Journal:
         return await self._api.call("GET", f"/v1/journals/{journal_id}", returns=Journal)
 
-    async def ledger_entries(self, connection: str, entity: str, document_number: str) -> tuple[LedgerEntry, ...]:
-        """The lines that a document made in the general ledger."""
-        return await self._of(connection, entity, "ledger-entries", LedgerEntry, document_number=document_number)
+    async def ledger_entries(
+        self, connection: str, entity: str, document_number: str | None = None, **query: str
+    ) -> tuple[LedgerEntry, ...]:
+        """The lines of a document, or those that fit *query* (account_role, project_number, posted_before)."""
+        found: list[LedgerEntry] = []
+        cursor: str | None = None
+        while True:
+            params = {**query, "connection": connection, "document_number": document_number, "limit": PAGE}
+            path = f"/v1/legal-entities/{entity}/ledger-entries"
+            page = await self._api.call("GET", path, params={**params, "cursor": cursor}, returns=Page[LedgerEntry])
+            found.extend(page.items)
+            cursor = page.next
+            if cursor is None:
+                return tuple(found)
 
     async def account_balances(self, connection: str, entity: str, as_of: date) -> tuple[AccountBalance, ...]:
         return await self._of(connection, entity, "account-balances", AccountBalance, as_of_date=as_of.isoformat())

@@ -20,7 +20,7 @@ from canonical.delivery import (
     ResourceRequest,
     Task,
 )
-from canonical.entries import BillingMark, Expense, NewBillingMark, RateCard, TimeEntry
+from canonical.entries import BillingMark, Expense, NewBillingMark, RateCard, RecognisedRevenue, TimeEntry
 from canonical.paging import Page
 from servicekit.upstream import Upstream
 
@@ -63,6 +63,11 @@ class Psa:
         """Those that apply to the project, the narrowest scope first."""
         page = await self._api.call("GET", f"/v1/projects/{project_id}/rate-cards", returns=Page[RateCard])
         return page.items
+
+    async def recognised_revenue(self, project_id: str) -> tuple[RecognisedRevenue, ...]:
+        """What finance recognised of the project in the PSA, of each period alone."""
+        path = f"/v1/projects/{project_id}/recognised-revenue"
+        return (await self._api.call("GET", path, returns=Page[RecognisedRevenue])).items
 
     async def mark_billed(self, project_id: str, new: NewBillingMark, key: str) -> BillingMark:
         return await self._post(f"/v1/projects/{project_id}/billing-marks", new, key, BillingMark)

@@ -131,8 +131,15 @@ class Erp(Protocol):
         document_number: str | None,
         cursor: str | None,
         limit: int,
+        *,
+        project_number: str | None = None,
+        posted_before: date | None = None,
     ) -> Listing[LedgerEntry]:
-        """In the order in which they were posted. Raises MISSING `unknown_account_role`."""
+        """In the order in which they were posted; of a project a page may be short, even empty.
+
+        `posted_before` is the first day that is too late. Raises MISSING `unknown_account_role`, INVALID
+        `project_dimension_not_set` where nobody said which dimension holds the project.
+        """
         ...
 
     async def account_balances(self, legal_entity: str, as_of: date) -> tuple[AccountBalance, ...]:

@@ -130,12 +130,24 @@ class PostingDesk:
         document_number: str | None,
         cursor: str | None,
         limit: int,
+        *,
+        project_number: str | None = None,
+        posted_before: date | None = None,
     ) -> Page[LedgerEntry]:
         """A page of entries, oldest first. Cursors are signed and belong to the question they came from."""
-        filters = ("ledger_entry", connection, legal_entity, account_role or "", document_number or "")
+        asked = (account_role, document_number, project_number, posted_before)
+        filters = ("ledger_entry", connection, legal_entity, *(str(one or "") for one in asked))
         place = None if cursor is None else self._cursors.read(cursor, str, filters)
         erp = self._connections.get(connection)
-        listing = await erp.ledger_entries(legal_entity, account_role, document_number, place, limit)
+        listing = await erp.ledger_entries(
+            legal_entity,
+            account_role,
+            document_number,
+            place,
+            limit,
+            project_number=project_number,
+            posted_before=posted_before,
+        )
         after = None if listing.cursor is None else self._cursors.sign(listing.cursor, filters)
         return Page(items=listing.items, next=after)
 

@@ -92,7 +92,7 @@ class LedgerRoutes(Controller):
         "/{legal_entity_code:str}/ledger-entries",
         operation_id="listLedgerEntries",
         guards=[requires("erp.ledger-entries.read")],
-        responses=documented(*PLATFORM, Kind.GONE),
+        responses=documented(*PLATFORM, Kind.GONE, Kind.INVALID),
     )
     async def ledger_entries(
         self,
@@ -101,14 +101,27 @@ class LedgerRoutes(Controller):
         connection: ConnectionParameter,
         account_role: Annotated[str | None, QueryParameter(pattern=ROLE, description="Such as receivable.")] = None,
         document_number: Annotated[Code | None, QueryParameter(description="Of the ledger's own documents.")] = None,
+        project_number: Annotated[Code | None, QueryParameter(description="In the ledger's project dimension.")] = None,
+        posted_before: Annotated[date | None, QueryParameter(description="The first day that is too late.")] = None,
         cursor: Cursor = None,
         limit: Limit = 50,
     ) -> Page[LedgerEntry]:
         """The entries of the general ledger, in the order of their posting; debit positive.
 
-        404 `unknown_account_role` for a role that no account plays.
+        404 `unknown_account_role` for a role that no account plays; 422 `project_dimension_not_set` where the
+        connection does not say which dimension holds the project. With `project_number` a page may hold fewer than
+        `limit`, even none: only an absent `next` ends the list.
         """
-        return await desk.ledger_entries(connection, legal_entity_code, account_role, document_number, cursor, limit)
+        return await desk.ledger_entries(
+            connection,
+            legal_entity_code,
+            account_role,
+            document_number,
+            cursor,
+            limit,
+            project_number=project_number,
+            posted_before=posted_before,
+        )
 
     @get(
         "/{legal_entity_code:str}/account-balances",

@@ -39,6 +39,7 @@ PSA = Capability(
             "time_entry",
             "expense",
             "billing_mark",
+            "recognised_revenue",
         }
     ),
     routes=[

@@ -1,4 +1,4 @@
-"""What an hour costs on a project, and what of it stands on an invoice."""
+"""What an hour costs on a project, what of it stands on an invoice, and what finance has recognised."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from litestar import Controller, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 
-from canonical.entries import BillingMark, NewBillingMark, RateCard
+from canonical.entries import BillingMark, NewBillingMark, RateCard, RecognisedRevenue
 from canonical.paging import Page
 from servicekit.auth import requires
 from servicekit.contract import documented
@@ -19,7 +19,7 @@ BillingMarkPath = Annotated[str, PathParameter(pattern=r"^bmk_[0-9a-f]{32}$")]
 
 
 class BillingRoutes(Controller):
-    """Rate cards and billing marks."""
+    """Rate cards, billing marks and recognised revenue."""
 
     path = "/v1"
     tags = ("billing",)
@@ -34,6 +34,19 @@ class BillingRoutes(Controller):
     async def rate_cards(self, desk: NamedDependency[Desk], project_id: ProjectPath) -> Page[RateCard]:
         """All rate cards that hold for the project, on one page: the narrowest scope first, then the earliest."""
         return await desk.of_project(project_id, lambda psa, project: psa.rate_cards(project))
+
+    @get(
+        "/projects/{project_id:str}/recognised-revenue",
+        operation_id="listRecognisedRevenue",
+        guards=[requires("psa.recognised-revenue.read")],
+        responses=documented(*PLATFORM, Kind.INVALID),
+    )
+    async def recognised_revenue(self, desk: NamedDependency[Desk], project_id: ProjectPath) -> Page[RecognisedRevenue]:
+        """What finance recognised of the project in the PSA, on one page, by the end of its period.
+
+        Of each period alone, not to date. 422 `recognised_without_amount` for a record that does not say how much.
+        """
+        return await desk.of_project(project_id, lambda psa, project: psa.recognised_revenue(project))
 
     @post(
         "/projects/{project_id:str}/billing-marks",

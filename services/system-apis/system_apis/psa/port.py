@@ -24,7 +24,7 @@ from canonical.delivery import (
     ResourceRequest,
     Task,
 )
-from canonical.entries import BillingMark, Expense, NewBillingMark, RateCard, TimeEntry
+from canonical.entries import BillingMark, Expense, NewBillingMark, RateCard, RecognisedRevenue, TimeEntry
 from system_apis.listing import Listing
 from system_apis.writes import Settlement
 
@@ -131,6 +131,13 @@ class Psa(Protocol):
 
     async def rate_cards(self, project: str) -> tuple[RateCard, ...]:
         """Those that hold for a project: the narrowest scope first, of one scope the earliest."""
+        ...
+
+    async def recognised_revenue(self, project: str) -> tuple[RecognisedRevenue, ...]:
+        """What finance recognised of a project, by the end of its period; nothing forecast, nothing deleted.
+
+        Raises INVALID `recognised_without_amount` for a record that does not say how much.
+        """
         ...
 
     async def create_billing_mark(self, project: str, new: NewBillingMark, key: str) -> BillingMark:

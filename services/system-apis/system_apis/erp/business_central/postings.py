@@ -39,7 +39,7 @@ from system_apis.erp.business_central.records import (
     JournalRecord,
     LedgerEntryRecord,
 )
-from system_apis.erp.business_central.settings import COST_CENTRE
+from system_apis.erp.business_central.settings import COST_CENTRE, PROJECT
 
 MOST_DESCRIPTION = 100
 MOST_CODE = 10  # characters of a journal batch's name
@@ -316,7 +316,14 @@ def to_ledger_entry(company: Company, currency: str, record: LedgerEntryRecord) 
         account_role=roles_of(company).get(record.account_number),
         amount=Money.of(record.debit_amount - record.credit_amount, currency),
         description=record.description,
+        project_number=project_of(company, record),
     )
+
+
+def project_of(company: Company, record: LedgerEntryRecord) -> str | None:
+    """The value of the project dimension, where the settings name one and the entry has it."""
+    code = company.settings.dimensions.get(PROJECT)
+    return next((line.value_code for line in record.dimension_set_lines if line.code == code), None)
 
 
 def to_balances(

@@ -184,6 +184,7 @@ class LedgerEntryRecord(msgspec.Struct, frozen=True, rename="camel"):
     credit_amount: Decimal
     description: str = ""
     document_type: str = " "
+    dimension_set_lines: tuple[DimensionSetLineRecord, ...] = ()
 
 
 class AmountRecord(msgspec.Struct, frozen=True, rename="camel"):

@@ -9,6 +9,7 @@ from servicekit.settings import Secret
 # Five requests of one app are at work at a time; the fifth place is left to whoever else uses the app.
 CONCURRENCY = 4
 COST_CENTRE = "cost_centre"
+PROJECT = "project"  # whose dimension holds the number of the project: none unless the settings name it
 # An operation ends after eight minutes, wherever it waited: operational-limits-online.md.
 LONGEST_OPERATION_S = 480.0
 

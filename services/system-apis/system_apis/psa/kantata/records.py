@@ -192,6 +192,18 @@ class RateCardRoleRecord(_Record, frozen=True, kw_only=True):
     role_id: Id | None = None
 
 
+class AccountingRecord(_Record, frozen=True, kw_only=True):
+    """What finance keeps of a project for a period, whose both days count, in main units of its currency."""
+
+    type: str
+    currency: str
+    start_date: date
+    end_date: date
+    updated_at: datetime
+    amount: Decimal | None = None
+    workspace_id: Id | None = None
+
+
 class EventRecord(msgspec.Struct, frozen=True, kw_only=True):
     """An event of the account; events come in any order, some twice."""
 
@@ -254,6 +266,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     rate_cards: dict[str, RateCardRecord] = {}
     rate_card_versions: dict[str, RateCardVersionRecord] = {}
     rate_card_roles: dict[str, RateCardRoleRecord] = {}
+    project_accounting_records: dict[str, AccountingRecord] = {}
     subscribed_events: dict[str, EventRecord] = {}
 
     def referenced(self, record: _Record) -> tuple[ReferenceRecord, ...]:

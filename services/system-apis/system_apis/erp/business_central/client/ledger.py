@@ -8,8 +8,11 @@ from servicekit.failures import Failure, Kind
 from system_apis.erp.business_central import postings
 from system_apis.erp.business_central.client.environment import Environment
 from system_apis.erp.business_central.records import AmountRecord, Company, ExchangeRateRecord, LedgerEntryRecord
+from system_apis.erp.business_central.settings import PROJECT
 from system_apis.erp.business_central.web_service import MOST_PAGE_SIZE, any_of, literal
 from system_apis.listing import Listing
+
+_WITH_DIMENSIONS = "dimensionSetLines($select=code,valueCode)"
 
 
 class LedgerReads(Environment):
@@ -22,14 +25,25 @@ class LedgerReads(Environment):
         document_number: str | None,
         cursor: str | None,
         limit: int,
+        *,
+        project_number: str | None = None,
+        posted_before: date | None = None,
     ) -> Listing[LedgerEntry]:
+        """Dimensions cannot be filtered by: the entries of a project are picked out of every page."""
         company = await self._companies.of(legal_entity)
+        if project_number is not None and PROJECT not in company.settings.dimensions:
+            detail = f"the connection does not say which dimension of {legal_entity} holds the project"
+            raise Failure(Kind.INVALID, detail, code="project_dimension_not_set")
         conditions = []
         if account_role is not None:
             conditions.append(f"({any_of('accountNumber', _accounts(company, account_role))})")
         if document_number is not None:
             conditions.append(f"documentNumber eq {literal(document_number.upper())}")
+        if posted_before is not None:
+            conditions.append(f"postingDate lt {posted_before.isoformat()}")
         options = {"filter": " and ".join(conditions)} if conditions else {}
+        if PROJECT in company.settings.dimensions:
+            options["expand"] = _WITH_DIMENSIONS
         records, following = await self._api.page(
             company.path("generalLedgerEntries"),
             LedgerEntryRecord,
@@ -39,8 +53,10 @@ class LedgerReads(Environment):
             **options,
         )
         currency = await self._base_currency(company)
-        items = tuple(postings.to_ledger_entry(company, currency, record) for record in records)
-        return Listing(items=items, cursor=following)
+        items = (postings.to_ledger_entry(company, currency, record) for record in records)
+        wanted = None if project_number is None else project_number.upper()  # codes are
+        found = tuple(entry for entry in items if wanted is None or entry.project_number == wanted)
+        return Listing(items=found, cursor=following)
 
     async def account_balances(self, legal_entity: str, as_of: date) -> tuple[AccountBalance, ...]:
         """Added up from the entries: accounts show a balance of now only, trial balances none that is documented."""

@@ -12,6 +12,7 @@ from system_apis.psa.kantata.client.people import People
 from system_apis.psa.kantata.client.plan import Plan
 from system_apis.psa.kantata.client.projects import Projects
 from system_apis.psa.kantata.client.rates import Rates
+from system_apis.psa.kantata.client.revenue import Revenue
 from system_apis.psa.kantata.client.staffing import Staffing
 from system_apis.psa.kantata.settings import Settings
 from system_apis.writes import Settlement
@@ -26,7 +27,7 @@ CREATES = (
 )
 
 
-class Connector(Projects, Plan, Staffing, People, Entries, Rates, Billing):
+class Connector(Projects, Plan, Staffing, People, Entries, Rates, Billing, Revenue):
     """A `Psa`. Every create leaves a marker, its external reference `syncline`, and is looked for by it."""
 
     settlements: Mapping[str, Settlement]

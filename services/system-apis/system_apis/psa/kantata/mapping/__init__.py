@@ -25,10 +25,12 @@ from system_apis.psa.kantata.mapping.delivery import (
 )
 from system_apis.psa.kantata.mapping.entries import Around, to_expense, to_hours, to_rate, to_time_entry
 from system_apis.psa.kantata.mapping.rates import CardVersion, to_rate_cards
+from system_apis.psa.kantata.mapping.revenue import RECOGNITION, to_recognised_revenue
 
 __all__ = [
     "CUSTOMER",
     "DEMAND_MARKER",
+    "RECOGNITION",
     "Acceptance",
     "Around",
     "CardVersion",
@@ -52,6 +54,7 @@ __all__ = [
     "to_project",
     "to_rate",
     "to_rate_cards",
+    "to_recognised_revenue",
     "to_resource",
     "to_resource_request",
     "to_task",

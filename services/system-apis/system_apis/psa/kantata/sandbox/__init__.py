@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from sandboxkit.app import Context, Dialect, create_sandbox
-from system_apis.psa.kantata.sandbox import invoices, reading, refusals, submissions, writing
+from system_apis.psa.kantata.sandbox import accounting, invoices, reading, refusals, submissions, writing
 from system_apis.psa.kantata.sandbox.catalogue import KINDS
 from system_apis.psa.kantata.sandbox.kinds import KindOfRecord
 from system_apis.psa.kantata.sandbox.world import (
@@ -74,7 +74,11 @@ async def _handle(world: World, request: Request) -> Response:
     if request.method == "DELETE" and len(steps) == 2 and "delete" in kind.actions:
         writing.delete(world, kind, steps[1])
         return refusals.no_content()
-    records = _written(world, kind, request.method, steps[1:], await _body(request))
+    body = await _body(request)
+    if (request.method, steps) == ("PUT", [accounting.PROJECT_ACCOUNTING_RECORDS.key, "delete"]):
+        records = accounting.soft_delete(world, body, asked)
+    else:
+        records = _written(world, kind, request.method, steps[1:], body)
     view = Snapshot(world)
     # A create answers 200 with the same envelope as a read.
     return refusals.ok(reading.envelope(view, kind, [view.all(kind.key)[row["id"]] for row in records], asked))

@@ -1,6 +1,6 @@
 """Every collection of the sandbox by its name in the API."""
 
-from system_apis.psa.kantata.sandbox import entries, invoices, people, projects, rates, submissions
+from system_apis.psa.kantata.sandbox import accounting, entries, invoices, people, projects, rates, submissions
 
 KINDS = {
     kind.key: kind
@@ -20,6 +20,7 @@ KINDS = {
         submissions.TIMESHEET_SUBMISSIONS,
         submissions.EXPENSE_REPORT_SUBMISSIONS,
         invoices.INVOICES,
+        accounting.PROJECT_ACCOUNTING_RECORDS,
         rates.RATE_CARD_SETS,
         rates.RATE_CARD_SET_VERSIONS,
         rates.RATE_CARDS,

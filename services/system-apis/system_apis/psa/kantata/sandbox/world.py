@@ -23,6 +23,7 @@ WITHOUT_EVENTS = frozenset(
         "story_state_changes",
         "rate_card_versions",
         "rate_card_roles",
+        "project_accounting_records",
         "emails",
     }
 )
@@ -150,6 +151,7 @@ SUBJECTS = {
     "line_item_locks": "LineItemLock",
     "invoices": "Invoice",
     "rate_cards": "RateCard",
+    "project_accounting_records": "ProjectAccountingRecord",
     "users": "User",
     "account_memberships": "AccountMembership",
     "roles": "Role",
