@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 from uuid import uuid4
 
+import msgspec
 import psycopg
 import pytest
 from api_callers import TokenSaysAll, calling, process_service
@@ -50,6 +51,9 @@ from servicekit.migrate import migrate
 from servicekit.settings import Secret, ServiceSettings
 from servicekit.telemetry import Telemetry
 
+#: Retries without much ado. A machine that stands still for a while must not end the tests with their engine.
+ENGINE = EngineSettings(schema="engine", retries=2, retry_first_s=0.05, slot_idle_s=600)
+
 
 @pytest.fixture(scope="session")
 def process_database(postgres_url: str, template_database: str) -> str:
@@ -76,7 +80,7 @@ async def onboarding(process_database: str) -> AsyncIterator[RunningOnboarding]:
         legal_entity_codes=("DE01",),
     )
     desk, runs = Desk(database, (authority,), clock), onboardings(database, clock)
-    engine = Engine(PROCESS, process_database, EngineSettings(schema="engine", retries=2, retry_first_s=0.05))
+    engine = Engine(PROCESS, process_database, ENGINE)
     running = RunningOnboarding(platforms, desk, runs, clock)
     systems, tools = _systems(platforms), _tools(database, engine, runs, desk, clock)
     process = ProjectOnboarding(tools, Readings(systems, desk.bindings, clock), Writings(systems), desk.rules)
@@ -120,7 +124,7 @@ async def money(process_database: str) -> AsyncIterator[RunningMoney]:
     calculated_by = {**said.revenue.calculated_by, "GB02": "psa", "GB03": "erp"}
     rules = replace(said, revenue=replace(said.revenue, calculated_by=calculated_by))
     desk = Desk(database, tuple(_authority(role, actor, limit) for role, actor, limit in limits), clock, rules)
-    engine = Engine("money", process_database, EngineSettings(schema="engine_money", retries=2, retry_first_s=0.05))
+    engine = Engine("money", process_database, msgspec.structs.replace(ENGINE, schema="engine_money"))
     systems = SimpleNamespace(
         crm=FirmCrm(firm), psa=FirmPsa(firm), billing=FirmBilling(firm), erp=FirmErp(firm), hr=FirmHr(firm)
     )

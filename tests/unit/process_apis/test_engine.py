@@ -13,7 +13,7 @@ class Life:
     """One life of a process: its engine, and a workflow that waits to be woken, then tells on which loop it runs."""
 
     def __init__(self, database_url: str) -> None:
-        self.engine = Engine("some-process", database_url, EngineSettings(schema="engine_test"))
+        self.engine = Engine("some-process", database_url, EngineSettings(schema="engine_test", slot_idle_s=600))
         self.waiting = asyncio.Event()
         self.went_on = asyncio.Event()
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -44,7 +44,7 @@ async def test_a_resumed_run_works_on_the_loop_of_its_process(database_url: str)
 
 async def test_a_loop_has_threads_after_its_engine_has_stopped(database_url: str) -> None:
     """What is closed after the engine may need one: the engine ends its own threads, which it had made the loop's."""
-    engine = Engine("stopped", database_url, EngineSettings(schema="engine_test"))
+    engine = Engine("stopped", database_url, EngineSettings(schema="engine_test", slot_idle_s=600))
     await engine.launch()
     await engine.stop()
     assert 3 == await asyncio.to_thread(lambda: 1 + 2)
@@ -52,7 +52,7 @@ async def test_a_loop_has_threads_after_its_engine_has_stopped(database_url: str
 
 async def test_no_more_steps_run_at_once_than_there_is_room(database_url: str) -> None:
     """Hundreds of runs may be woken in one moment: platforms and database see a few of them at a time."""
-    engine = Engine("crowded", database_url, EngineSettings(schema="engine_test", steps_at_once=2))
+    engine = Engine("crowded", database_url, EngineSettings(schema="engine_test", steps_at_once=2, slot_idle_s=600))
     running, most, ended, all_started = 0, 0, asyncio.Semaphore(0), asyncio.Event()
 
     async def work() -> None:

@@ -12,7 +12,7 @@ from dbos import error as engine_error
 from process_apis.engine.serializer import JsonSerializer
 from servicekit.database import driver_url
 from servicekit.failures import Failure
-from servicekit.leases import Slots
+from servicekit.leases import IDLE_S, Slots
 
 WAKE_TOPIC = "wake"
 FOR_EVER_S = 10 * 365 * 24 * 3600.0
@@ -35,6 +35,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     steps_at_once: int = 12
     retries: int = 15  # with a first pause of 1 s: about 15 minutes in all
     retry_first_s: float = 1.0
+    slot_idle_s: float = IDLE_S  # a worker that is frozen for longer has lost its slot, and ends when it wakes
 
 
 class Engine:
@@ -44,7 +45,7 @@ class Engine:
         self._name = name
         self._url = database_url
         self._settings = settings
-        self._slot = Slots(database_url, f"{settings.schema}:slot", SLOTS)
+        self._slot = Slots(database_url, f"{settings.schema}:slot", SLOTS, idle_s=settings.slot_idle_s)
         self._room = asyncio.Semaphore(settings.steps_at_once)
 
     def workflow(self, name: str, function: Workflow) -> Workflow:
