@@ -61,7 +61,7 @@ def minor_unit_digits(currency: str) -> int:
 class Money(msgspec.Struct, frozen=True, kw_only=True):
     """An exact amount. `amount` is the wire's decimal text in major units; `value` is the Decimal to reckon with.
 
-    Raises ValueError where the amount has more decimals than the currency's minor unit, and for a nought with a sign.
+    Raises ValueError where the amount has more decimals than the currency's minor unit.
     """
 
     amount: AmountText
