@@ -23,6 +23,9 @@ check: ## Set up, then format, lint, types, layers, contracts, known vulnerabili
 contracts: ## Set up, then write the contract files anew from the code; people review the difference
 	$(BOOTSTRAP) --dev && exec $(LAUNCHER) contracts
 
+hostile: ## Set up, then write the table of hostile cases in docs/security.md anew from tests/security
+	$(BOOTSTRAP) --dev && exec $(LAUNCHER) hostile
+
 faults: ## Set up, then crash, cut off and lose answers on purpose, and see that nothing is lost or doubled
 	$(BOOTSTRAP) --dev && exec $(LAUNCHER) faults
 
@@ -45,4 +48,4 @@ clean: ## Remove the environment, all data of this copy and the tools' caches
 	@test ! -x .venv/bin/python || .venv/bin/python -m launcher clean
 	@rm -rf .venv .syncline .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 
-.PHONY: help run test check contracts faults fuzz bench batch sequences lock clean
+.PHONY: help run test check contracts hostile faults fuzz bench batch sequences lock clean

@@ -1,10 +1,15 @@
 """Who gets through the edge, and what gets through with them."""
 
+import asyncio
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from joserfc.jwk import RSAKey
+
+from gateway.compiler.topology import Limits
 
 ONBOARDINGS = "/process/project-onboarding/v1/onboardings"
 VIEW = "/experience/v1/views/home"
@@ -146,6 +151,51 @@ async def test_headers_beyond_the_limit_are_refused(edge: Any) -> None:
     async with edge.client() as caller:
         answer = await caller.get(ONBOARDINGS, headers={"X-Long": "x" * 40_000})
     assert (431, "headers_too_large") == (answer.status_code, answer.json()["code"])
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        "Transfer-Encoding: xchunked",
+        "Host: elsewhere.example",
+        "Connection: Upgrade\r\nUpgrade: websocket",
+    ],
+)
+async def test_what_cannot_be_read_in_one_way_is_malformed(edge: Any, extra: str) -> None:
+    """An unknown coding, a second Host and an upgrade: no fault of the edge, no matter of tokens, not retryable."""
+    status, problem = await said_to(
+        edge, f"POST {ONBOARDINGS} HTTP/1.1\r\nHost: edge\r\n{extra}\r\nContent-Length: 0\r\n\r\n"
+    )
+    assert (400, "malformed_request", False) == (status, problem["code"], problem["retryable"])
+
+
+@pytest.mark.parametrize("host", ["someone@elsewhere.example", "a b", "a,b", "edge:port"])
+async def test_a_host_that_is_none_is_malformed(edge: Any, host: str) -> None:
+    """Neither a user nor a list."""
+    status, problem = await said_to(edge, f"GET /health/live HTTP/1.1\r\nHost: {host}\r\n\r\n")
+    assert (400, "malformed_request") == (status, problem["code"])
+
+
+async def test_a_caller_that_dawdles_is_given_up(edges: Any, tmp_path: Path) -> None:
+    """Slow headers and slow bodies hold a connection as long as the limits say, and no longer."""
+    limits = Limits(headers_within_s=0.2, request_within_s=0.4)
+    async with edges.edge_of(tmp_path, limits=limits) as hurried:
+        headers = await said_to(hurried, "GET /health/live HTTP/1.1\r\nHost: edge\r\nX-Slow: ")
+        body = await said_to(hurried, "POST /hooks/stripe-de HTTP/1.1\r\nHost: edge\r\nContent-Length: 9\r\n\r\nx")
+    assert [(408, "request_timeout")] * 2 == [(status, problem["code"]) for status, problem in (headers, body)]
+
+
+async def said_to(edge: Any, request: str) -> tuple[int, dict[str, Any]]:
+    """Status and problem that come back to these very bytes."""
+    host, _, port = edge.topology.listen.partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        writer.write(request.encode())
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        length = int(re.search(r"(?i)content-length: (\d+)", head)[1])  # type: ignore[index]
+        return int(head.split(" ")[1]), json.loads(await reader.readexactly(length))
+    finally:
+        writer.close()
 
 
 async def test_the_access_log_names_the_caller_and_holds_no_secret(edge: Any) -> None:

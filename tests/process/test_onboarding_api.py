@@ -142,6 +142,15 @@ async def test_the_same_win_has_the_same_run(
     assert 1 == platforms.calls.count("create_project")
 
 
+async def test_a_key_is_one_persons(http: httpx.AsyncClient, onboarding: RunningOnboarding) -> None:
+    """Another actor of the same client gets neither the first one's answer nor anything done under its key."""
+    body, key = {"opportunity_id": onboarding.won()}, uuid4().hex
+    first = await post(http, "", body, key)
+    otto = person("otto@partner.example", READ, WRITE, client="partner")
+    other = await http.post("/v1/onboardings", json=body, headers={**otto, "Idempotency-Key": key})
+    assert (202, (422, "idempotency_key_reused")) == (first.status_code, told(other))
+
+
 async def test_only_a_won_opportunity_is_set_up(
     http: httpx.AsyncClient, onboarding: RunningOnboarding, platforms: Platforms
 ) -> None:

@@ -1,4 +1,4 @@
-"""`make contracts`, `faults`, `fuzz`, `bench`, `batch`: runs a program of the tests, says where it left its report."""
+"""`make contracts`, `hostile`, `faults`, `fuzz`, `bench`, `batch`: runs a program of the tests and tells of it."""
 
 import asyncio
 import os
@@ -25,6 +25,11 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
 
 TOOLS: Mapping[str, Tool] = {
     "contracts": Tool(command=python("tests/contract/write.py"), path=("tests/contract",), reports=False),
+    "hostile": Tool(
+        command=python("tests/security/write.py"),
+        path=("tests/security", "tests/support"),
+        reports=False,
+    ),
     "faults": Tool(command=python("-m", "pytest", "tests/faults")),
     "fuzz": Tool(
         command=python("tests/support/fuzzing.py"),

@@ -32,8 +32,9 @@ async def once(
     request: msgspec.Struct,
     carry_out: Callable[[], Awaitable[Answer]],
 ) -> Response[bytes]:
-    """The answer to a command. Keys of different callers and operations never meet.
+    """The answer to a command. Keys of different clients and operations never meet.
 
+    A key is one person's: the same request under it by another actor of the client is another request.
     Raises INVALID `idempotency_key_reused`, BUSY, and what *carry_out* raises.
     """
 
@@ -43,7 +44,7 @@ async def once(
     answer = await answers.answer(
         scope=f"{caller.client_id} {operation}",
         key=key,
-        request=msgspec.json.encode(request, order="deterministic"),
+        request=msgspec.json.encode((caller.actor, request), order="deterministic"),
         execute=execute,
         keep=KEEP,
     )

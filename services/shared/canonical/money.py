@@ -70,6 +70,8 @@ class Money(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.amount != self.amount.strip():
             raise ValueError("an amount has no space around it")
+        if self.amount.startswith("-") and not Decimal(self.amount):
+            raise ValueError("nought has no sign")
         exponent = Decimal(self.amount).as_tuple().exponent
         if not isinstance(exponent, int) or -exponent > minor_unit_digits(self.currency):
             raise ValueError(f"{self.currency} has {minor_unit_digits(self.currency)} decimals")
@@ -90,7 +92,8 @@ class Money(msgspec.Struct, frozen=True, kw_only=True):
         if not exact.is_finite():
             raise ValueError("an amount is a finite number")
         unit = Decimal(1).scaleb(-minor_unit_digits(currency))
-        return cls(amount=f"{exact.quantize(unit, rounding=ROUND_HALF_UP):f}", currency=currency)
+        rounded = exact.quantize(unit, rounding=ROUND_HALF_UP)
+        return cls(amount=f"{rounded or abs(rounded):f}", currency=currency)
 
     @classmethod
     def of_minor_units(cls, units: int, currency: str) -> Self:

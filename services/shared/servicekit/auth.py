@@ -27,7 +27,7 @@ ACTOR_HEADER = "Syncline-Actor"
 ACTOR_SCOPE = "actor.assert"
 ACTOR_PATTERN = "^[!-~]([ -~]{0,198}[!-~])?$"  # printable ASCII, no space at either end
 ALGORITHMS = ("RS256", "ES256")
-TOKEN_TYPES = frozenset({"at+jwt", "application/at+jwt", "jwt"})
+TOKEN_TYPES = frozenset({"at+jwt", "application/at+jwt"})  # an ID token is not one (RFC 9068 section 4)
 MAX_TOKEN_BYTES = 8192
 SKEW_S = 60
 KEYS_MAX_AGE = timedelta(minutes=10)

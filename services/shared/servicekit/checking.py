@@ -21,6 +21,7 @@ _Check = Callable[[Any], bool]
 DECIMAL_PATTERN = r"^-?[0-9]+(\.[0-9]+)?$"
 _DECIMAL = re.compile(DECIMAL_PATTERN, re.ASCII)
 _PLACE = re.compile(r"^(?P<text>.*?)(?: - at `(?P<place>[^`]*)`)?$", re.DOTALL)
+_ESCAPED_NUL = b"\\u0000"  # no store of ours keeps NUL in a text
 _SEQUENCES = (list, tuple, set, frozenset)
 
 
@@ -36,6 +37,8 @@ class Reader(Generic[T]):
 
     def read(self, body: bytes) -> T:
         """The decoded body. Fails MALFORMED when it is not JSON, INVALID when it does not fit, with a pointer each."""
+        if _ESCAPED_NUL in body and (places := [*_nuls(_document(body), "")]):
+            raise _invalid([FieldError(pointer=at, code="invalid", message="No NUL may stand here.") for at in places])
         if self._decimals_are_texts is not None and not self._decimals_are_texts(_document(body)):
             raise self._refusal(body)
         try:
@@ -53,6 +56,20 @@ def mistakes(value: object, wanted: Any, *, dec_hook: DecodeHook | None = None, 
     """Every mistake in *value* (JSON as Python objects) seen as a *wanted*; `at` is the JSON Pointer of *value*."""
     found = [*_inner_mistakes(value, _bare(wanted), dec_hook, at)]
     yield from found or _own_mistake(value, wanted, dec_hook, at)
+
+
+def _nuls(value: object, at: str) -> Iterator[str]:
+    """Where in a document a text, or a field's name, has NUL in it."""
+    if isinstance(value, str) and "\0" in value:
+        yield at
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            if "\0" in name:
+                yield at
+            yield from _nuls(part, pointer(at, name))
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from _nuls(part, pointer(at, index))
 
 
 def pointer(at: str, name: object) -> str:

@@ -21,7 +21,10 @@ from servicekit.failures import Failure, FieldError, Kind
 from servicekit.limits import RateLimiter
 
 JSON_MEDIA_TYPES = frozenset({"application/json", "application/merge-patch+json"})
-_AUTHORIZATION, _ACTOR = b"authorization", ACTOR_HEADER.lower().encode()
+NUL, NO_NUL = "\0", "No NUL may stand here."  # no store of ours keeps it in a text
+ONCE = "This header may be given once."
+_AUTHORIZATION, _ACTOR, _KEY = b"authorization", ACTOR_HEADER.lower().encode(), b"idempotency-key"
+_ONCE = {_AUTHORIZATION: "Authorization", _ACTOR: ACTOR_HEADER, _KEY: "Idempotency-Key"}
 
 
 class ServiceRequest(Request[Any, Any, Any]):
@@ -37,6 +40,8 @@ class ServiceRequest(Request[Any, Any, Any]):
         media_type = self.content_type[0].lower()
         if media_type not in JSON_MEDIA_TYPES:
             raise Failure(Kind.UNSUPPORTED_MEDIA, "The body must be application/json.")
+        if self.headers.get("content-encoding", "identity").lower() != "identity":
+            raise Failure(Kind.UNSUPPORTED_MEDIA, "The body must be sent as it is, not packed.")
         return _reader(field.annotation, self.route_handler).read(await self.body())
 
 
@@ -82,6 +87,8 @@ class Rules:
     async def admit(self, scope: Any) -> None:
         """Fails as the request deserves; else leaves its caller in the scope."""
         route = self._routes[id(scope["route_handler"])]
+        if NUL in scope["path"]:
+            raise _refused("The path is not valid; see errors.", "invalid_parameter", NO_NUL, "path", [""])
         if route.allow is not None:  # Litestar answers OPTIONS by itself; no contract of ours has it
             raise MethodNotAllowedException(headers={"Allow": route.allow})
         if not route.public:
@@ -90,13 +97,16 @@ class Rules:
             _check_parameters(route, scope["query_string"])
 
     async def _authenticate(self, scope: Any) -> None:
-        authorization = actor = None
+        sent: dict[bytes, str] = {}
         for name, value in scope["headers"]:
-            if name == _AUTHORIZATION:
-                authorization = value.decode("latin-1")
-            elif name == _ACTOR:
-                actor = value.decode("latin-1")
-        caller = await self._verifier.verify(bearer(authorization))
+            if name in _ONCE:
+                if name in sent:  # which of them counts would be anybody's guess
+                    raise _refused(
+                        "A header is given twice; see errors.", "repeated_header", ONCE, "header", [_ONCE[name]]
+                    )
+                sent[name] = value.decode("latin-1")
+        actor = sent.get(_ACTOR)
+        caller = await self._verifier.verify(bearer(sent.get(_AUTHORIZATION)))
         allowance, refusal = self._limiter.take(caller.client_id)
         scope["state"]["response_fields"] = allowance.fields()
         if refusal:
@@ -121,19 +131,23 @@ class _Route(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _check_parameters(route: _Route, query: bytes) -> None:
-    counted = Counter(name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+    given = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    counted = Counter(name for name, _ in given)
     unknown = sorted(counted.keys() - route.parameters)
     if unknown:
         message, code = "No such parameter is known here.", "unknown_parameter"
-        raise _refused("A query parameter is not known; see errors.", code, message, unknown)
+        raise _refused("A query parameter is not known; see errors.", code, message, "query", unknown)
     repeated = sorted(name for name, count in counted.items() if count > 1 and name not in route.repeatable)
     if repeated:
         message, code = "This parameter may be given once.", "repeated_parameter"
-        raise _refused("A query parameter is given twice; see errors.", code, message, repeated)
+        raise _refused("A query parameter is given twice; see errors.", code, message, "query", repeated)
+    unfit = sorted({name for name, value in given if NUL in value})
+    if unfit:
+        raise _refused("A query parameter is not valid; see errors.", "invalid_parameter", NO_NUL, "query", unfit)
 
 
-def _refused(detail: str, code: str, message: str, names: list[str]) -> Failure:
-    errors = tuple(FieldError(pointer=f"query:{name}", code=code, message=message) for name in names)
+def _refused(detail: str, code: str, message: str, source: str, names: list[str]) -> Failure:
+    errors = tuple(FieldError(pointer=f"{source}:{name}", code=code, message=message) for name in names)
     return Failure(Kind.MALFORMED, detail, code=code, errors=errors)
 
 

@@ -10,7 +10,8 @@ from litestar.params import HeaderParameter, QueryParameter
 
 from canonical.moments import Moment
 from servicekit.etags import etag_of, unchanged
-from servicekit.failures import Failure, FieldError, Kind
+from servicekit.failures import Kind
+from servicekit.spans import moment_within
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -44,8 +45,5 @@ def tagged(record: T, if_none_match: str | None) -> Response[T]:
 
 
 def zoned(updated_after: datetime | None) -> datetime | None:
-    """The moment as it was given. Raises MALFORMED for one without a zone, which the framework lets pass in a query."""
-    if updated_after is None or updated_after.tzinfo is not None:
-        return updated_after
-    error = FieldError(pointer="query:updated_after", code="invalid", message="a moment needs its zone, such as Z")
-    raise Failure(Kind.MALFORMED, "A parameter is not valid; see errors.", "invalid_parameter", (error,))
+    """The moment in UTC, within what platforms can reckon with. Raises MALFORMED for one without a zone."""
+    return None if updated_after is None else moment_within(updated_after, "updated_after")

@@ -160,7 +160,7 @@ async def test_a_delivery_makes_the_record_be_read_again(here: Running) -> None:
 
 
 async def test_a_delivery_must_be_signed_and_fresh(here: Running) -> None:
-    """A wrong secret, another body or five minutes make it a stranger's: 401, and nothing is read."""
+    """A wrong secret, another body or five minutes, past or to come, make it a stranger's: 401, and nothing is read."""
     body = json.dumps({"type": "product.updated", "data": {"object": {"object": "product", "id": "nothing"}}}).encode()
 
     async def deliver(secret: str, sent: bytes, age_s: int = 0) -> tuple[int, str]:
@@ -175,3 +175,4 @@ async def test_a_delivery_must_be_signed_and_fresh(here: Running) -> None:
     assert (401, "invalid_signature") == await deliver("whsec_other", body)
     assert (401, "invalid_signature") == await deliver(secret, body + b" ")
     assert (401, "invalid_signature") == await deliver(secret, body, age_s=301)
+    assert (401, "invalid_signature") == await deliver(secret, body, age_s=-301)

@@ -72,6 +72,14 @@ def test_a_value_is_rounded_once() -> None:
     assert Money(amount="0.01", currency="EUR") == Money.of("0.01499999999999999999", "EUR")
 
 
+@pytest.mark.parametrize(("value", "currency", "nought"), [("-0.001", "EUR", "0.00"), ("-0", "JPY", "0")])
+def test_nought_has_no_sign(value: str, currency: str, nought: str) -> None:
+    """It is one amount, with one spelling; a minus before it is a mistake, and rounding makes none."""
+    assert nought == Money.of(value, currency).amount == (-Money(amount=nought, currency=currency)).amount
+    with pytest.raises(ValueError, match="nought has no sign"):
+        Money(amount=f"-{nought}", currency=currency)
+
+
 @pytest.mark.parametrize("value", ["NaN", "sNaN", "Infinity", "-Infinity"])
 def test_what_is_no_finite_number_is_refused(value: str) -> None:
     """Neither NaN nor an infinity is an amount, by whatever road it comes."""

@@ -77,6 +77,15 @@ async def test_a_token_with_a_wrong_header_is_refused(verifier: Verifier, issuer
     assert Kind.UNAUTHENTICATED is (await refusal(verifier, forged)).kind
 
 
+@pytest.mark.parametrize("kind", ["JWT", "logout+jwt"])
+async def test_a_sound_signature_makes_no_access_token_of_another_kind(
+    verifier: Verifier, issuer: Any, kind: str
+) -> None:
+    """The issuer signs ID tokens with the same key; RFC 9068 section 4 wants at+jwt."""
+    failure = await refusal(verifier, issuer.token(header={"typ": kind}))
+    assert "The token is of a type that is not taken here." == failure.detail
+
+
 async def test_no_other_algorithm_gets_in(verifier: Verifier, issuer: Any) -> None:
     """Neither "none" nor a shared key made of the public one is a signature."""
     payload = issuer.token().split(".")[1]

@@ -101,8 +101,8 @@ def _strictness(topology: Topology) -> Json:
             "initial_connection_window_size": 1_048_576,
         },
         "max_request_headers_kb": topology.limits.header_kib,
-        "request_headers_timeout": "10s",
-        "request_timeout": "60s",
+        "request_headers_timeout": f"{topology.limits.headers_within_s}s",
+        "request_timeout": f"{topology.limits.request_within_s}s",
         "stream_idle_timeout": "300s",
         "delayed_close_timeout": "1s",
     }

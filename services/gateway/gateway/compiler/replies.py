@@ -58,6 +58,10 @@ def _about_tokens(origin: str) -> tuple[Reply, ...]:
             invalid, because="Jwt_is_missing", headers=(("www-authenticate", f"Bearer {resource}"),)
         ),
         invalid,
+        # Envoy says 403 for an upgrade to another protocol as well, which has nothing to do with tokens.
+        msgspec.structs.replace(
+            _of(Kind.MALFORMED, "This protocol is not offered."), status=403, answer=400, because="upgrade_failed"
+        ),
         # Envoy says 403 for an audience that is not the layer's; for us that token is not valid here.
         msgspec.structs.replace(invalid, status=403, answer=401),
     )
@@ -66,6 +70,8 @@ def _about_tokens(origin: str) -> tuple[Reply, ...]:
 def _about_requests() -> tuple[Reply, ...]:
     return (
         _of(Kind.MALFORMED, "The request line, a header or the path is not acceptable."),
+        # A coding of the body that nobody here reads: no fault of the edge, and trying again does not help.
+        msgspec.structs.replace(_of(Kind.MALFORMED, "This transfer coding is not known."), status=501, answer=400),
         _of(Kind.MISSING, "No API offers this path."),
         _of(Kind.NOT_ALLOWED, "This path does not offer this method; see Allow."),
         Reply(

@@ -17,6 +17,7 @@ Json = dict[str, Any]
 
 _TYPE = "type.googleapis.com/envoy.extensions.filters.http"
 _PARAMETER = re.compile(r"\{[^{}/]+\}")
+_HOST = r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
 _NOT_OFFERED = "/health"  # for whoever runs the services, not for callers
 
 # What callers write and services must not believe. `x-envoy-*` is removed before, whatever follows it.
@@ -42,6 +43,7 @@ INTERNAL = ("x-envoy-upstream-service-time", "x-envoy-original-path", "x-envoy-d
 def route_configuration(contracts: Sequence[Contract], topology: Topology) -> Json:
     """Every route, the more exact first; the rest is 404. MISCONFIGURED when contracts and topology disagree."""
     routes = [
+        _misaddressed(),
         *_api_routes(contracts, topology),
         *_hook_routes(contracts, topology),
         *_public_routes(topology),
@@ -212,6 +214,12 @@ def _public_routes(topology: Topology) -> list[Json]:
             "typed_per_filter_config": _no_token(),
         },
     ]
+
+
+def _misaddressed() -> Json:
+    """Two Hosts, which Envoy joins with a comma, or one that is no host: 400 (RFC 9112 section 3.2)."""
+    unfit = {"name": ":authority", "string_match": {"safe_regex": {"regex": _HOST}}, "invert_match": True}
+    return _answer({"prefix": "/", "headers": [unfit]}, Kind.MALFORMED.status, name="misaddressed")
 
 
 def _alive() -> Json:

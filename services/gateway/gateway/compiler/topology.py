@@ -32,6 +32,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     per_hook_per_minute: int = 6000  # vendors deliver in bursts
     body_bytes: int = 1_048_576
     header_kib: int = 32
+    headers_within_s: float = 10.0  # from the first byte to the end of the headers
+    request_within_s: float = 60.0  # from the first byte to the end of the body
     connections: int = 20_000
     clients: int = 10_000  # how many callers are counted apart before the longest idle is forgotten
 

@@ -38,7 +38,9 @@ from servicekit.contract import documented
 from servicekit.cursors import CursorSigner
 from servicekit.etags import etag_of
 from servicekit.failures import Failure, Kind
+from servicekit.spans import moment_within
 
+USUAL_PERIOD = timedelta(days=30)
 ETAG = ResponseHeader(name="ETag", documentation_only=True)
 LOCATION = ResponseHeader(name="Location", documentation_only=True)
 READ, WRITE = requires("project-onboarding.onboardings.read"), requires("project-onboarding.onboardings.write")
@@ -58,8 +60,9 @@ class StatisticsRoutes(Controller):
         period_to: Annotated[Moment | None, QueryParameter(description="now unless told")] = None,
     ) -> OnboardingStatistics:
         """Onboardings by state, and the set-up cycle time of those activated in a period (half-open)."""
-        until = period_to or clock.now()
-        return await desk.counting.onboardings(PROCESS, period_from or until - timedelta(days=30), until)
+        until = moment_within(period_to or clock.now(), "period_to")
+        since = moment_within(period_from or until - USUAL_PERIOD, "period_from")
+        return await desk.counting.onboardings(PROCESS, since, until)
 
 
 class OnboardingRoutes(Controller):

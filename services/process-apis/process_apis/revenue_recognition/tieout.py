@@ -20,6 +20,7 @@ from process_apis.systems.connecting import Systems
 from servicekit.clock import Clock
 from servicekit.database import Database
 from servicekit.failures import Failure, Kind
+from servicekit.spans import day_within
 
 CAPABILITIES = ("billing", "erp")
 _APPROVED = text(
@@ -51,7 +52,7 @@ class TyingOut:
         """As of what the ERP says now. Raises INVALID `not_bound`, `unknown_legal_entity`."""
         bound = await self._bindings.on(entity, self._clock.now().date(), CAPABILITIES)
         erp = self._systems.erp
-        last_day = period_end - timedelta(days=1)
+        last_day = day_within(period_end) - timedelta(days=1)
         entities, balances, invoices, postings = await asyncio.gather(
             erp.legal_entities(bound.connections["erp"]),
             erp.account_balances(bound.connections["erp"], entity, last_day),

@@ -45,9 +45,10 @@ class OpportunityRoutes(Controller):
         What changed at `updated_after` is included. One that cannot be told of, such as a deal without a customer, is
         left out until it can.
         """
-        filters = {"connection": connection, "updated_after": zoned(updated_after)}
+        since = zoned(updated_after)
+        filters = {"connection": connection, "updated_after": since}
         place = None if cursor is None else cursors.read(cursor, str, filters)
-        listing = await connections.get(connection).opportunities(updated_after, place, limit)
+        listing = await connections.get(connection).opportunities(since, place, limit)
         items = await directory.adopt_all(listing.items, connection)
         return Page(items=items, next=None if listing.cursor is None else cursors.sign(listing.cursor, filters))
 

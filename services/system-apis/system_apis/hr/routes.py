@@ -50,9 +50,10 @@ class WorkerRoutes(Controller):
         `updated_after` looks at both clocks: what was entered since then, and what has become effective since then. A
         page may then be empty, and a worker may come twice. One whose record is incomplete is left out until it is not.
         """
-        filters = {"connection": connection, "updated_after": zoned(updated_after)}
+        since = zoned(updated_after)
+        filters = {"connection": connection, "updated_after": since}
         place = None if cursor is None else cursors.read(cursor, str, filters)
-        listing = await connections.get(connection).workers(updated_after, place, limit)
+        listing = await connections.get(connection).workers(since, place, limit)
         items = await directory.adopt_all(listing.items, connection)
         return Page(items=items, next=None if listing.cursor is None else cursors.sign(listing.cursor, filters))
 

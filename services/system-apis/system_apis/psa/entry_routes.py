@@ -12,6 +12,7 @@ from canonical.paging import Page
 from servicekit.auth import requires
 from servicekit.contract import documented
 from servicekit.failures import Kind
+from servicekit.spans import day_within
 from system_apis.psa.desk import Desk
 from system_apis.psa.port import EntryQuery
 from system_apis.psa.routes import DESK
@@ -75,7 +76,7 @@ class TimeEntryRoutes(Controller):
             project=await desk.native_project(connection, project_id),
             status=status,
             billing_state=billing_state,
-            before=work_date_before,
+            before=None if work_date_before is None else day_within(work_date_before),
             updated_after=zoned(updated_after),
         )
         return await desk.page(
@@ -130,7 +131,7 @@ class ExpenseRoutes(Controller):
             project=await desk.native_project(connection, project_id),
             status=status,
             billing_state=billing_state,
-            before=spend_date_before,
+            before=None if spend_date_before is None else day_within(spend_date_before),
             updated_after=zoned(updated_after),
         )
         return await desk.page(connection, cursor, lambda psa, place: psa.expenses(query, place, limit), Expense, query)
