@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 NEEDED = (3, 11)
 CLONE = Path(__file__).resolve().parents[2]
-INPUTS = ("pyproject.toml", "requirements.lock", "requirements-dev.lock", "deploy/local/bootstrap.lock")
+RUN_LOCK, DEV_LOCK, BENCH_LOCK = "requirements.lock", "requirements-dev.lock", "requirements-bench.lock"
+INPUTS = ("pyproject.toml", RUN_LOCK, DEV_LOCK, BENCH_LOCK, "deploy/local/bootstrap.lock")
 OWN_CODE = ("services", "deploy/local")
 STAMP = "syncline.json"
 
@@ -67,10 +68,20 @@ class Stamp(NamedTuple):
     dev: bool
     place: str  # a moved environment does not work: its scripts hold its path
     inputs: str
+    bench: bool = False
+
+    @property
+    def lock(self) -> str:
+        """The lock file that has all of it."""
+        return BENCH_LOCK if self.bench else DEV_LOCK if self.dev else RUN_LOCK
 
     def serves(self, wanted: Stamp) -> bool:
-        """Whether an environment with this stamp is good for `wanted`; one for tests also runs the services."""
-        return self[:1] + self[2:] == wanted[:1] + wanted[2:] and (self.dev or not wanted.dev)
+        """Whether an environment with this stamp is good for `wanted`.
+
+        One for tests also runs the services, one for the bench also runs the tests.
+        """
+        is_same = (self.state, self.place, self.inputs) == (wanted.state, wanted.place, wanted.inputs)
+        return is_same and self.dev >= wanted.dev and self.bench >= wanted.bench
 
 
 class Environment:
@@ -82,11 +93,11 @@ class Environment:
         self.python = self.venv / "bin" / "python"
         self.log = self.state / "logs" / "install.log"
 
-    def wanted(self, *, dev: bool) -> Stamp:
+    def wanted(self, *, dev: bool, bench: bool = False) -> Stamp:
         digest = hashlib.sha256()
         for name in INPUTS:
             digest.update((self.clone / name).read_bytes())
-        return Stamp("ready", dev, str(self.venv), digest.hexdigest())
+        return Stamp("ready", dev or bench, str(self.venv), digest.hexdigest(), bench)
 
     def stamp(self) -> Stamp | None:
         """What the environment says of itself; None when there is none or it is not to be read."""
@@ -118,7 +129,7 @@ class Environment:
         if not self.can_be_kept():
             self._make(wanted, base_python)
         self.write_stamp(wanted._replace(state="building"))
-        lock = self.clone / ("requirements-dev.lock" if wanted.dev else "requirements.lock")
+        lock = self.clone / wanted.lock
         tools = self.clone / "deploy/local/bootstrap.lock"
         pip: Command = [self.python, "-m", "pip", "--disable-pip-version-check", "--no-input"]
         uv: Command = [self.venv / "bin" / "uv", "--quiet"]
@@ -162,13 +173,15 @@ class Environment:
     def lock(self, *, upgrade: bool) -> None:
         """Pin what pyproject.toml and bootstrap.in allow, with hashes; pins that still fit stay unless upgraded."""
         tools = self.clone / "deploy" / "local"
-        runtime, dev = self.clone / "requirements.lock", self.clone / "requirements-dev.lock"
+        runtime, dev = self.clone / RUN_LOCK, self.clone / DEV_LOCK
         options = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-header"]
         compiled: Command = [self.venv / "bin" / "uv", "--quiet", "pip", "compile", *options, *["--upgrade"] * upgrade]
         mirrors = self._mirrors()
         self._run("pinning what runs", [*compiled, "pyproject.toml", "-o", runtime], mirrors)
         more: Command = ["--extra", "dev", "-c", runtime, "-o", dev]
         self._run("pinning what tests", [*compiled, "pyproject.toml", *more], mirrors)
+        peers: Command = ["--extra", "dev", "--extra", "bench", "-c", dev, "-o", self.clone / BENCH_LOCK]
+        self._run("pinning what is measured against", [*compiled, "pyproject.toml", *peers], mirrors)
         own: Command = [tools / "bootstrap.in", "-c", dev, "-o", tools / "bootstrap.lock"]
         self._run("pinning the installer", [*compiled, *own], mirrors)
 
@@ -272,13 +285,13 @@ def one_at_a_time(path: Path) -> Iterator[int]:
         yield lock.fileno()
 
 
-def set_up(clone: Path, *, dev: bool) -> None:
+def set_up(clone: Path, *, dev: bool, bench: bool = False) -> None:
     """Make `.venv` complete, or do nothing if it is; report the seconds in `.syncline/reports/install.json`."""
     began = time.monotonic()
     here = Environment(clone)
     for folder in (here.log.parent, here.state / "reports"):
         folder.mkdir(parents=True, exist_ok=True)
-    wanted = here.wanted(dev=dev)
+    wanted = here.wanted(dev=dev, bench=bench)
     warm = here.is_ready(wanted)
     if not warm:
         with one_at_a_time(here.state / "install.lock") as here.held:
@@ -294,11 +307,12 @@ def set_up(clone: Path, *, dev: bool) -> None:
 def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--dev", action="store_true", help="with the tools for tests and checks")
+    asked.add_argument("--bench", action="store_true", help="with those, and with what the bench measures against")
     asked.add_argument("--lock", action="store_true", help="afterwards pin every dependency anew")
     asked.add_argument("--upgrade", action="store_true", help="to the newest versions that are allowed")
     wish = asked.parse_args()
     try:
-        set_up(CLONE, dev=wish.dev)
+        set_up(CLONE, dev=wish.dev, bench=wish.bench)
         if wish.lock:
             Environment(CLONE).lock(upgrade=wish.upgrade)
     except SetupError as error:

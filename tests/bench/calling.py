@@ -1,22 +1,37 @@
-"""Outbound calls: our Upstream beside stock httpx, 16 at a time, against the bare target."""
+"""Outbound calls against the bare target: our Upstream beside httpx on the same transport, and beside stock httpx."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
 import httpx
 import msgspec
-from figures import Length, Result, compared
+from figures import AT_LEAST, HIGHER, LOWER, Gate, Length, Result, Row, in_turn
+from pyreqwest.client import ClientBuilder
+from pyreqwest.compatibility.httpx import HttpxTransport
 from stand import READ_PATH, Stand
 from targets import settings
 
+from servicekit.clock import SystemClock
+from servicekit.settings import Secret
 from servicekit.telemetry import Telemetry
+from servicekit.tokens import ClientCredentials
 from servicekit.upstream import Upstream
 
 CONCURRENT = 16
-REFERENCE = "stock httpx"
+OURS, BARE, STOCK = "our client", "bare httpx on pyreqwest's transport", "stock httpx"
+LOAD = f"this process, {CONCURRENT} calls at a time, one side at a time"
+CPU = Row(name="outbound call, CPU per request", unit="us", better=LOWER, load=LOAD)
+RATE = Row(
+    name="outbound call, requests per second",
+    unit="1/s",
+    better=HIGHER,
+    load=LOAD,
+    gates=(Gate(BARE, AT_LEAST, 0.7),),
+)
 
 Call = Callable[[], Awaitable[httpx.Response]]
 
@@ -24,30 +39,38 @@ Call = Callable[[], Awaitable[httpx.Response]]
 async def measured(stand: Stand, length: Length) -> list[Result]:
     """CPU of the calling process per request, and requests per second.
 
-    Ours: places, deadline, breaker, one span in ten kept (exporting them is the service's part of the cost), trace.
+    Ours: places, deadline, budget, breaker, token, one span in ten kept (exporting them is the service's part of the
+    cost), trace.
     """
     telemetry = Telemetry(msgspec.structs.replace(settings(stand.told(0)), otlp_endpoint=""))
     telemetry.activate()
-    cpu: dict[str, list[float]] = {"ours": [], "stock": []}
-    rate: dict[str, list[float]] = {"ours": [], "stock": []}
+    cpu: dict[str, list[float]] = defaultdict(list)
+    rate: dict[str, list[float]] = defaultdict(list)
+    tokens = ClientCredentials(
+        stand.issuer,
+        client_id="bench",
+        client_secret=Secret("never-looked-at"),
+        audience="syncline-system",
+        clock=SystemClock(),
+    )
     async with (
-        Upstream("bare", stand.issuer, concurrency=CONCURRENT) as upstream,
+        Upstream("bare", stand.issuer, auth=tokens, concurrency=CONCURRENT) as upstream,
+        httpx.AsyncClient(base_url=stand.issuer, transport=HttpxTransport(ClientBuilder().build())) as bare,
         httpx.AsyncClient(base_url=stand.issuer) as stock,
     ):
         calls: dict[str, Call] = {
-            "ours": lambda: upstream.send("GET", READ_PATH),
-            "stock": lambda: stock.get(READ_PATH),
+            OURS: lambda: upstream.send("GET", READ_PATH),
+            BARE: lambda: bare.get(READ_PATH),
+            STOCK: lambda: stock.get(READ_PATH),
         }
         for number in range(length.rounds):
-            for name in ("stock", "ours") if number % 2 else ("ours", "stock"):
+            for name in in_turn([*calls], number):
                 used_us, per_second = await _called(calls[name], length.seconds)
                 cpu[name].append(used_us)
                 rate[name].append(per_second)
+    await tokens.aclose()
     telemetry.close()
-    return [
-        compared("outbound call, CPU per request", "us", cpu["ours"], cpu["stock"], REFERENCE, "lower"),
-        compared("outbound call, requests per second", "1/s", rate["ours"], rate["stock"], REFERENCE, "higher"),
-    ]
+    return [CPU.of(OURS, cpu), RATE.of(OURS, rate)]
 
 
 async def _called(call: Call, seconds: float) -> tuple[float, float]:

@@ -1,7 +1,4 @@
-"""The test stand: stores as `make run` starts them, the two targets, our edge and a plain Envoy, all idle until called.
-
-Source of the plain hop: Envoy 1.40, HTTP connection manager and router, nothing else.
-"""
+"""The test stand: stores as `make run` starts them, everything that is called, and every hop; all idle until called."""
 
 from __future__ import annotations
 
@@ -18,15 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import hops
 import psutil
+from hops import Hop
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 from load import Outcome, Plan, Target
-from targets import PROJECT_ID, UNLIMITED, Told
+from peers import FASTAPI, NGINX, Peers
+from targets import PROJECT_ID, Told
 
-from gateway.compiler import Limits, Topology, publish
 from gateway.compiler.publish import command
-from gateway.contracts import read_contracts
 from launcher import components, places, postgres, settings
 from launcher.ports import Claims
 from launcher.preparing import prepare
@@ -44,9 +42,10 @@ SCOPES = "psa.projects.read project-onboarding.onboardings.read"
 READ_PATH = f"/v1/projects/{PROJECT_ID}"
 EDGE_PATH = f"/process/project-onboarding/v1/onboardings/onb_{5:032x}"
 TOKEN_FOR = timedelta(minutes=30)
+PORTS = ("raw", "ours", "litestar", "fastapi", "edge", "plain", "nginx", "edge_admin", "plain_admin", "temporal")
 
 
-class _Quiet:
+class Quiet:
     """Nobody looks on."""
 
     def starting(self, unit: Unit) -> None: ...
@@ -59,20 +58,25 @@ class _Quiet:
 class Stand:
     """What runs, and how it is called."""
 
-    def __init__(self, site: Site, key: RSAKey) -> None:
+    def __init__(self, site: Site, key: RSAKey, peers: Peers) -> None:
         self.site = site
-        self.raw, self.ours, self.plain, self.edge, self.plain_admin, self.edge_admin = _free_ports(6)
+        self.ports = dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))
         self.key = key
-        self.supervisor = Supervisor((), Register(site.places.state / "processes.json"), _Quiet())
+        self.peers = peers
+        self.supervisor = Supervisor((), Register(site.places.state / "processes.json"), Quiet())
 
     @property
     def issuer(self) -> str:
         """The bare target, which publishes the keys."""
-        return f"http://127.0.0.1:{self.raw}"
+        return f"http://127.0.0.1:{self.ports['raw']}"
 
     @property
     def database_url(self) -> str:
         return self.site.database_url(OWNER)
+
+    def log(self, name: str) -> Path:
+        """Where a process that a part starts by itself writes what it has to say."""
+        return self.site.places.log(name)
 
     def target(self, port: int, path: str, layer: str) -> Target:
         """A read with a token of the layer, to be sent to the port."""
@@ -109,16 +113,16 @@ class Stand:
 
 
 @asynccontextmanager
-async def stand(folder: Path) -> AsyncIterator[Stand]:
+async def stand(folder: Path, peers: Peers) -> AsyncIterator[Stand]:
     """Everything started, its state below *folder*; stopped and removed at the end."""
     here = places.find(folder)
     here.make()
     inherited = {name: value for name, value in os.environ.items() if name != settings.PORT_VARIABLE}
     claims = Claims(here.claims)
     site = await prepare(here, settings.asked(inherited), claims, fresh=True)
-    built = Stand(site, RSAKey.generate_key(2048, {"kid": "bench", "use": "sig", "alg": "RS256"}))
+    built = Stand(site, RSAKey.generate_key(2048, {"kid": "bench", "use": "sig", "alg": "RS256"}), peers)
     units = await _units(built)
-    built.supervisor = Supervisor(units, Register(here.state / "processes.json"), _Quiet())
+    built.supervisor = Supervisor(units, Register(here.state / "processes.json"), Quiet())
     try:
         await built.supervisor.start()
         yield built
@@ -142,82 +146,38 @@ async def sent(plan: Plan) -> list[Outcome]:
 
 async def _units(built: Stand) -> list[Unit]:
     stores = [components.unit(one, built.site) for one in components.COMPONENTS if one.name in STORES]
-    edge, plain = await _edge(built), _plain(built)
-    return [
+    keys = built.site.places.secrets / "bench-keys.json"
+    await asyncio.to_thread(keys.write_bytes, bytes(built.told(0).keys))
+    hop = Hop(state=built.site.places.state, ports=built.ports, issuer=built.issuer, keys=keys)
+    units = [
         *stores,
-        _unit(built, "raw", _target(built, "raw", built.raw), built.raw),
-        _unit(built, "ours", _target(built, "ours", built.ours), built.ours, "raw", "valkey"),
-        _unit(built, "plain", command(plain), built.plain, "raw"),
-        _unit(built, "edge", command(edge), built.edge, "raw"),
+        _target(built, "raw"),
+        _target(built, "ours", "raw", "valkey"),
+        _target(built, "litestar"),
+        _unit(built, "plain", command(hops.plain(hop)), "raw"),
+        _unit(built, "edge", command(await hops.edge(hop)), "raw"),
     ]
+    if not built.peers.absent(FASTAPI):
+        units.append(_target(built, "fastapi"))
+    if not built.peers.absent(NGINX):
+        units.append(_unit(built, "nginx", hops.nginx(hop), "raw"))
+    return units
 
 
-def _target(built: Stand, which: str, port: int) -> tuple[str, ...]:
-    return python(str(HERE / "targets.py"), which, msgspec.json.encode(built.told(port)).decode())
+def _target(built: Stand, which: str, *needs: str) -> Unit:
+    told = msgspec.json.encode(built.told(built.ports[which])).decode()
+    return _unit(built, which, python(str(HERE / "targets.py"), which, told), *needs)
 
 
-def _unit(built: Stand, name: str, arguments: tuple[str, ...], port: int, *needs: str) -> Unit:
+def _unit(built: Stand, name: str, arguments: tuple[str, ...], *needs: str) -> Unit:
     return Unit(
         name=name,
         layer=name,
         command=Command(arguments=arguments, folder=built.site.places.state, environment=built.site.environment),
         log=built.site.places.log(name),
-        ready=answers(f"http://127.0.0.1:{port}/health/live"),
+        ready=answers(f"http://127.0.0.1:{built.ports[name]}/health/live"),
         needs=needs,
     )
-
-
-async def _edge(built: Stand) -> Path:
-    """The edge as the gateway compiles it from the contracts: tokens, limits, body limit, compression, access log."""
-    keys = built.site.places.secrets / "bench-keys.json"
-    await asyncio.to_thread(keys.write_bytes, bytes(built.told(0).keys))
-    target = f"127.0.0.1:{built.raw}"
-    topology = Topology(
-        listen=f"127.0.0.1:{built.edge}",
-        origin=f"http://127.0.0.1:{built.edge}",
-        admin=f"127.0.0.1:{built.edge_admin}",
-        portal=target,
-        issuer=built.issuer,
-        jwks=str(keys),
-        services=dict.fromkeys(("experience.v1", *(f"{name}.v1" for name in settings.PROCESSES)), target),
-        access_log=str(built.site.places.log("access")),
-        limits=Limits(per_client_per_minute=UNLIMITED, per_address_per_minute=UNLIMITED),
-    )
-    contracts = read_contracts(ROOT / "contracts" / "openapi")
-    return (await publish(contracts, topology, built.site.places.edge)).bootstrap
-
-
-def _plain(built: Stand) -> Path:
-    """An Envoy that passes everything on."""
-    kinds = "type.googleapis.com/envoy.extensions.filters"
-    route = {"match": {"prefix": "/"}, "route": {"cluster": "raw"}}
-    manager = {
-        "@type": f"{kinds}.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": "plain",
-        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
-        "http_filters": [
-            {"name": "envoy.filters.http.router", "typed_config": {"@type": f"{kinds}.http.router.v3.Router"}}
-        ],
-    }
-    filters = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
-    endpoint = {"endpoint": {"address": _at(built.raw)}}
-    cluster = {
-        "name": "raw",
-        "type": "STATIC",
-        "load_assignment": {"cluster_name": "raw", "endpoints": [{"lb_endpoints": [endpoint]}]},
-    }
-    listener = {"name": "plain", "address": _at(built.plain), "filter_chains": [{"filters": filters}]}
-    bootstrap = {
-        "admin": {"address": _at(built.plain_admin)},
-        "static_resources": {"listeners": [listener], "clusters": [cluster]},
-    }
-    path = built.site.places.state / "plain.json"
-    path.write_bytes(msgspec.json.encode(bootstrap))
-    return path
-
-
-def _at(port: int) -> dict[str, Any]:
-    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
 
 
 def _free_ports(count: int) -> list[int]:

@@ -1,7 +1,7 @@
-"""What is called: a bare ASGI application and a system API with every policy, on the same uvicorn, a process each.
+"""What is called: a bare ASGI application, two frameworks and a system API with every policy, a uvicorn process each.
 
-Both answer the same project. The bare one also plays issuer and collector, for what the policies talk to.
-`python targets.py (raw | ours)`, its settings as JSON in the second argument.
+All answer the same project. The bare one also plays issuer and collector, for what the policies talk to, and takes any
+command. `python targets.py (raw | litestar | fastapi | ours)`, its settings as JSON in the second argument.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from datetime import UTC, date, datetime
 from typing import Any, cast
 
 import msgspec
+from litestar import Litestar, get
+from litestar.params import FromPath
 
 from canonical.delivery import Project
 from canonical.money import Money
@@ -63,11 +65,13 @@ def raw(told: Told) -> Any:
     discovery = {
         "issuer": told.issuer,
         "jwks_uri": f"{told.issuer}/oauth/jwks",
-        "token_endpoint": f"{told.issuer}/none",
+        "token_endpoint": f"{told.issuer}/oauth/token",
     }
+    token = {"access_token": "of-no-worth", "token_type": "Bearer", "expires_in": 3600}
     fixed = {
         "/.well-known/openid-configuration": msgspec.json.encode(discovery),
         "/oauth/jwks": bytes(told.keys),
+        "/oauth/token": msgspec.json.encode(token),
         "/v1/traces": b"",
     }
 
@@ -143,10 +147,31 @@ def settings(told: Told) -> ServiceSettings:
     )
 
 
+def litestar(_told: Told) -> Any:
+    """A Litestar as it comes, with one route that returns the record."""
+    @get("/v1/projects/{project_id:str}")
+    async def project(project_id: FromPath[str]) -> Project:
+        del project_id
+        return ANSWER
+
+    @get("/health/live")
+    async def live() -> dict[str, str]:
+        return {"status": "ok"}
+
+    return Litestar([project, live])
+
+
+def fastapi(_told: Told) -> Any:
+    """A FastAPI as it comes: its peers' installation is asked for only here."""
+    from fastapi_target import application
+
+    return application(msgspec.to_builtins(ANSWER))
+
+
 def main(arguments: list[str]) -> int:
     """Serve until a signal comes."""
     told = msgspec.json.decode(arguments[1], type=Told)
-    app = ours(told) if arguments[0] == "ours" else raw(told)
+    app = {"raw": raw, "litestar": litestar, "fastapi": fastapi, "ours": ours}[arguments[0]](told)
     run(app, settings(told))
     return 0
 

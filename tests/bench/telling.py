@@ -1,181 +1,116 @@
-"""The event path, append to relay to consumer, beside raw XADD read by XREAD, both in this one process.
-
-Ours is on disk in PostgreSQL (fsync on) before anyone hears of it, a transaction per event; the reference keeps nothing
-but a stream in Valkey.
-"""
+"""The event path, append to relay to consumer, beside what others make of a stream; all in this one process."""
 
 from __future__ import annotations
 
 import asyncio
 import statistics
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import Any
-from uuid import uuid4
+from collections import defaultdict
+from contextlib import AsyncExitStack
 
-import msgspec
-from figures import Length, Result, compared
+import paths
+from figures import AT_LEAST, HIGHER, LOWER, Gate, Length, Result, Row, in_turn
+from paths import AT_ONCE, WRITERS, Path
+from peers import FASTSTREAM
 from redis.asyncio import Redis
-from stand import OWNER, Stand
-from targets import ANSWER
+from stand import Stand
 
-from canonical.envelope import Event
-from servicekit.clock import SystemClock
-from servicekit.consumer import Consumer
-from servicekit.database import Database
-from servicekit.eventlog import EventLog
-from servicekit.relay import Relay
-
-WRITERS = 8  # transactions at a time
-PIPELINE = 100  # XADDs in one round trip
-RATE = 100.0  # events per second, for the latency
-PATIENCE_S = 30.0
-RAW_STREAM = "bench:raw"
-PIPELINED, ALONE = f"XADD in pipelines of {PIPELINE}, read by XREAD", "XADD one by one, read by XREAD"
-CLOCK = SystemClock()
-
-Write = Callable[[list[Event]], Awaitable[None]]
-
-
-class Inbox:
-    """When which event arrived."""
-
-    def __init__(self) -> None:
-        self._arrived: dict[str, float] = {}
-        self._news = asyncio.Event()
-
-    async def __call__(self, event: Event) -> None:
-        self.took(event.id)
-
-    def took(self, event_id: str) -> None:
-        self._arrived[event_id] = time.perf_counter()
-        self._news.set()
-
-    async def arrivals(self, ids: list[str]) -> list[float]:
-        """Once all of them are there."""
-        async with asyncio.timeout(PATIENCE_S):
-            while any(one not in self._arrived for one in reversed(ids)):
-                self._news.clear()
-                await self._news.wait()
-        return [self._arrived[one] for one in ids]
+PACE = 100.0  # events per second, for the latency
+MANY, ONE = f"log + relay + consumer, {AT_ONCE} in a transaction", "log + relay + consumer, one in a transaction"
+PIPELINED, ALONE = f"raw XADD in pipelines of {AT_ONCE}, XREAD", "raw XADD one by one, XREAD"
+PLAIN = "plain redis-py: XADD, XREADGROUP, XACK"
+TOGETHER = "writers, relay and reader in this one process"
+LOAD = f"{TOGETHER}; {WRITERS} writes at a time, one pipeline at a time"
+BATCHED = Row(
+    name=f"event path, {AT_ONCE} events in a transaction, events per second",
+    unit="1/s",
+    better=HIGHER,
+    load=LOAD,
+    gates=(Gate(PIPELINED, AT_LEAST, 0.2), Gate(FASTSTREAM, AT_LEAST, 5.0)),
+)
+SINGLE = Row(name="event path, one event in a transaction, events per second", unit="1/s", better=HIGHER, load=LOAD)
+CPU = Row(
+    name=f"event path, {AT_ONCE} events in a transaction, CPU per event",
+    unit="us",
+    better=LOWER,
+    load=f"{LOAD}; without what PostgreSQL and Valkey use",
+)
+P50 = Row(
+    name="event path, p50 from write to handler",
+    unit="us",
+    better=LOWER,
+    load=f"{TOGETHER}; {PACE:g} a second, one in a transaction",
+)
+# Which sides a row has, ours first.
+FAST = (MANY, PIPELINED, PLAIN, FASTSTREAM)
+SLOW = (ONE, PLAIN, FASTSTREAM)
+PACED = (ONE, ALONE, PLAIN, FASTSTREAM)
 
 
 async def measured(stand: Stand, length: Length) -> list[Result]:
-    """Events per second as fast as they can be written, and p50 from write to handler at a fixed rate."""
-    rate: dict[str, list[float]] = {"ours": [], "raw": []}
-    p50: dict[str, list[float]] = {"ours": [], "raw": []}
-    async with Redis.from_url(stand.site.redis_url) as redis, _ours(stand, redis) as ours, _raw(redis) as raw:
-        paths = {"ours": (*ours, 1, WRITERS), "raw": (*raw, PIPELINE, 1)}
+    """Events per second and CPU as fast as they can be written; p50 from write to handler at a fixed rate."""
+    absent = stand.peers.absent(FASTSTREAM)
+    rate: dict[str, list[float]] = defaultdict(list)
+    cpu: dict[str, list[float]] = defaultdict(list)
+    p50: dict[str, list[float]] = defaultdict(list)
+    async with AsyncExitStack() as stack:
+        found = await _opened(stand, stack, absent)
         for number in range(length.rounds):
-            for name in ("raw", "ours") if number % 2 else ("ours", "raw"):
-                write, inbox, batch, writers = paths[name]
-                rate[name].append(await _per_second(write, inbox, batch, writers, length.seconds))
-                p50[name].append(await _p50_us(write, inbox, length.seconds))
+            for name in in_turn([*found], number):
+                if name != ALONE:
+                    per_second, used_us = await _written(found[name], length.seconds)
+                    rate[name].append(per_second)
+                    cpu[name].append(used_us)
+                if name in PACED:
+                    p50[name].append(await _p50_us(found[name], length.seconds))
     return [
-        compared("event path, events per second", "1/s", rate["ours"], rate["raw"], PIPELINED, "higher"),
-        compared("event path, p50 from write to handler", "us", p50["ours"], p50["raw"], ALONE, "lower"),
+        BATCHED.of(MANY, _of(rate, FAST), absent),
+        CPU.of(MANY, _of(cpu, FAST), absent),
+        SINGLE.of(ONE, _of(rate, SLOW), absent),
+        P50.of(ONE, _of(p50, PACED), absent),
     ]
 
 
-async def _per_second(write: Write, inbox: Inbox, batch: int, writers: int, seconds: float) -> float:
-    """All that is written in the time, by the time until the last of it is handled."""
+async def _opened(stand: Stand, stack: AsyncExitStack, absent: dict[str, str]) -> dict[str, Path]:
+    """Every path, open from end to end."""
+    redis = await stack.enter_async_context(Redis.from_url(stand.site.redis_url))
+    many, one = await stack.enter_async_context(paths.ours(stand, redis))
+    pipelined, alone = await stack.enter_async_context(paths.raw(redis))
+    found = {MANY: many, PIPELINED: pipelined, ONE: one, ALONE: alone}
+    found[PLAIN] = await stack.enter_async_context(paths.plain(redis))
+    if FASTSTREAM not in absent:
+        found[FASTSTREAM] = await stack.enter_async_context(paths.faststream(stand.site.redis_url))
+    return found
+
+
+def _of(rounds: dict[str, list[float]], sides: tuple[str, ...]) -> dict[str, list[float]]:
+    return {name: rounds[name] for name in sides if name in rounds}
+
+
+async def _written(path: Path, seconds: float) -> tuple[float, float]:
+    """All that is written in the time, by the time until the last of it is handled; and CPU in us per event."""
     ids: list[str] = []
-    began = time.perf_counter()
+    began, used = time.perf_counter(), time.process_time()
 
     async def keep_writing() -> None:
         while time.perf_counter() - began < seconds:
-            events = [_event() for _ in range(batch)]
-            await write(events)
+            events = [paths.event() for _ in range(path.at_once)]
+            await path.write(events)
             ids.extend(event.id for event in events)
 
-    await asyncio.gather(*(keep_writing() for _ in range(writers)))
-    return len(ids) / (max(await inbox.arrivals(ids)) - began)
+    await asyncio.gather(*(keep_writing() for _ in range(path.writers)))
+    took = max(await path.inbox.arrivals(ids)) - began
+    return len(ids) / took, (time.process_time() - used) / len(ids) * 1e6
 
 
-async def _p50_us(write: Write, inbox: Inbox, seconds: float) -> float:
+async def _p50_us(path: Path, seconds: float) -> float:
     """From before the write to the handler."""
     loop = asyncio.get_running_loop()
     began, sent = loop.time(), dict[str, float]()
-    for number in range(max(1, int(seconds * RATE))):
-        await asyncio.sleep(began + number / RATE - loop.time())
-        event = _event()
+    for number in range(max(1, int(seconds * PACE))):
+        await asyncio.sleep(began + number / PACE - loop.time())
+        event = paths.event()
         sent[event.id] = time.perf_counter()
-        await write([event])
-    arrived = await inbox.arrivals(list(sent))
+        await path.write([event])
+    arrived = await path.inbox.arrivals(list(sent))
     return statistics.median(there - then for there, then in zip(arrived, sent.values(), strict=True)) * 1e6
-
-
-@asynccontextmanager
-async def _ours(stand: Stand, redis: Redis) -> AsyncIterator[tuple[Write, Inbox]]:
-    """Log, relay and one consumer group, as services run them."""
-    database, inbox = Database(stand.database_url, OWNER, pool_size=WRITERS), Inbox()
-    log = EventLog(database, CLOCK)
-    kind = _event().type
-    consumer = Consumer("bench", redis, database, {kind: inbox}, CLOCK)
-
-    async def write(events: list[Event]) -> None:
-        async with database.begin() as connection:
-            for event in events:
-                await log.append(connection, event)
-
-    async with _beside(Relay(database, redis, CLOCK).run(), consumer.run()):
-        await _first_arrival(write, inbox)
-        yield write, inbox
-    await database.close()
-
-
-@asynccontextmanager
-async def _raw(redis: Redis) -> AsyncIterator[tuple[Write, Inbox]]:
-    """A stream and its one reader."""
-    inbox, decoder = Inbox(), msgspec.json.Decoder(Event)
-
-    async def write(events: list[Event]) -> None:
-        pipeline = redis.pipeline(transaction=False)
-        for event in events:
-            pipeline.xadd(RAW_STREAM, {"event": msgspec.json.encode(event)})
-        await pipeline.execute()
-
-    async def read() -> None:
-        after: Any = "0"
-        while True:
-            found: Any = await redis.xread({RAW_STREAM: after}, count=PIPELINE, block=1000)
-            for after, fields in (entry for _, entries in found or () for entry in entries):  # noqa: B007  read on
-                inbox.took(decoder.decode(fields[b"event"]).id)
-
-    async with _beside(read()):
-        await _first_arrival(write, inbox)
-        yield write, inbox
-
-
-async def _first_arrival(write: Write, inbox: Inbox) -> None:
-    """The path is open from end to end."""
-    event = _event()
-    await write([event])
-    await inbox.arrivals([event.id])
-
-
-@asynccontextmanager
-async def _beside(*works: Any) -> AsyncIterator[None]:
-    """The works run while the context is open."""
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
-        yield
-        assert not any(task.done() for task in tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-
-
-def _event() -> Event:
-    """A project was approved; each event has a subject of its own."""
-    mark = uuid4().hex
-    return Event(
-        id=f"evt_{mark}",
-        source="/system/psa",
-        type="syncline.project-approved.v1",
-        subject=f"prj_{mark}",
-        time=CLOCK.now(),
-        data=msgspec.Raw(msgspec.json.encode(ANSWER)),
-    )

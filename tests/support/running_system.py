@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,12 +29,16 @@ ROOT = Path(__file__).parents[2]
 PATIENCE_S = 90.0
 
 
-class _Quiet:
-    """Nobody looks on."""
+class Starts:
+    """Looks on in silence, and notes how long each start of a unit took until it was ready."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, list[float]] = defaultdict(list)
 
     def starting(self, unit: Unit) -> None: ...
 
-    def ready(self, unit: Unit, seconds: float) -> None: ...
+    def ready(self, unit: Unit, seconds: float) -> None:
+        self.seconds[unit.name].append(seconds)
 
     def died(self, unit: Unit, ending: str, pause_s: float) -> None: ...
 
@@ -41,8 +46,9 @@ class _Quiet:
 class RunningSystem:
     """The started system, and what a test does to it."""
 
-    def __init__(self, site: Site, supervisor: Supervisor) -> None:
+    def __init__(self, site: Site, supervisor: Supervisor, starts: Starts) -> None:
         self.site = site
+        self.starts = starts
         self._supervisor = supervisor
 
     @property
@@ -56,6 +62,12 @@ class RunningSystem:
             return self._supervisor.process_id(name)
 
         os.kill(await until(running, f"{name} to run"), signal.SIGKILL)
+
+    def process_id(self, name: str) -> int:
+        """The process of a unit, which has to be running."""
+        found = self._supervisor.process_id(name)
+        assert found is not None, f"{name} does not run"
+        return found
 
     async def flush_valkey(self) -> None:
         """Throw everything away that Valkey holds."""
@@ -91,10 +103,11 @@ async def running_system(folder: Path) -> AsyncIterator[RunningSystem]:
     claims = Claims(here.claims)
     site = await prepare(here, settings.asked(inherited), claims, fresh=True)
     units = [components.unit(component, site) for component in components.COMPONENTS]
-    supervisor = Supervisor(units, Register(here.state / "processes.json"), _Quiet())
+    starts = Starts()
+    supervisor = Supervisor(units, Register(here.state / "processes.json"), starts)
     try:
         await supervisor.start()
-        yield RunningSystem(site, supervisor)
+        yield RunningSystem(site, supervisor, starts)
     finally:
         await supervisor.stop()
         claims.release()

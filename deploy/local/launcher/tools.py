@@ -36,7 +36,7 @@ TOOLS: Mapping[str, Tool] = {
         path=("tests/support", "tests/contract"),
         defaults=("50",),
     ),
-    "bench": Tool(command=python("tests/bench/bench.py"), path=("tests/bench",)),
+    "bench": Tool(command=python("tests/bench/bench.py"), path=("tests/bench", "tests/support")),
     "batch": Tool(command=python("tests/bench/batch.py"), path=("tests/support",)),
 }
 

@@ -47,6 +47,17 @@ def test_an_environment_with_the_test_tools_also_runs(environment: Environment) 
     assert not run.serves(test)
 
 
+def test_an_environment_with_the_peers_also_tests(environment: Environment) -> None:
+    """`make test` after `make bench` installs nothing; `make bench` after `make test` does. Each has its lock file."""
+    run, test, bench = (environment.wanted(dev=dev, bench=more) for dev, more in ((False, False), (True, False), (True, True)))
+    assert bench.serves(test)
+    assert bench.serves(run)
+    assert not test.serves(bench)
+    assert ["requirements.lock", "requirements-dev.lock", "requirements-bench.lock"] == [
+        one.lock for one in (run, test, bench)
+    ]
+
+
 @pytest.mark.parametrize("name", bootstrap.INPUTS)
 def test_a_changed_lock_file_asks_for_a_set_up(environment: Environment, name: str) -> None:
     """Each of the files counts."""
