@@ -25,7 +25,7 @@ from servicekit.intake import Gate, Rules, ServiceRequest, caller_of
 from servicekit.limits import Limiter, RateLimiter
 from servicekit.problems import exception_handlers
 from servicekit.settings import ServiceSettings
-from servicekit.telemetry import CORRELATION_HEADER, TRACE_HEADER, Telemetry, correlation_id, current_trace_id
+from servicekit.telemetry import CORRELATION_HEADER, TRACE_HEADER, Telemetry, correlation_id
 
 MAX_BODY_BYTES = 1024 * 1024
 STOP_GRACE_S = 20
@@ -81,13 +81,14 @@ class _Answer:
 
     async def __call__(self, message: Any) -> None:
         if message["type"] == "http.response.start":
-            fields = [*message["headers"]]
-            said = {name for name, _ in fields}
-            fields.extend(field for field in _DEFAULT_FIELDS if field[0] not in said)
-            fields.extend(self._scope["state"].get("response_fields", ()))
-            fields.append((_TRACE, current_trace_id().encode()))
-            fields.append((_CORRELATION, correlation_id().encode()))
-            message["headers"] = fields
+            said = {name for name, _ in message["headers"]}
+            message["headers"] = [
+                *message["headers"],
+                *[field for field in _DEFAULT_FIELDS if field[0] not in said],
+                *self._scope["state"].get("response_fields", ()),
+                (_TRACE, b"%032x" % self._span.get_span_context().trace_id),
+                (_CORRELATION, correlation_id().encode()),
+            ]
             if self._span.is_recording():
                 self._describe(message["status"])
         await self._send(message)

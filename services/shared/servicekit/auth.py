@@ -185,11 +185,25 @@ class requires:  # noqa: N801  reads as a word where it is used: guards=[require
         self.scopes = scopes
 
     async def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
-        missing = [scope for scope in self.scopes if scope not in connection.scope["auth"].scopes]
+        self.check(connection.scope)
+
+    def check(self, scope: Any) -> None:
+        """Fails DENIED when the caller in the scope has not all of them."""
+        missing = [one for one in self.scopes if one not in scope["auth"].scopes]
         if missing:
-            connection.scope["state"]["required_scopes"] = self.scopes
+            scope["state"]["required_scopes"] = self.scopes
             detail = f"The token lacks the scope {' '.join(missing)}."
             raise Failure(Kind.DENIED, detail, code="insufficient_scope")
+
+
+def taken_over(handler: BaseRouteHandler) -> tuple[requires, ...]:
+    """The `requires` of a route, which from here on the caller of this checks.
+
+    Litestar copies the whole handler for each guard of each request; that costs more than the check (measured).
+    """
+    guards = handler.resolve_guards()
+    handler._resolved_guards = [guard for guard in guards if not isinstance(guard, requires)]  # noqa: SLF001
+    return tuple(guard for guard in guards if isinstance(guard, requires))
 
 
 def scopes_of(handler: BaseRouteHandler) -> tuple[str, ...] | None:

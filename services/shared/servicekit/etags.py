@@ -16,8 +16,13 @@ _LIST = re.compile(rf"\s*{_TAG.pattern}\s*(?:,\s*{_TAG.pattern}\s*)*")
 
 def etag_of(representation: object) -> str:
     """The strong tag of what is sent: a struct, or the bytes themselves. Equal values have equal tags."""
-    content = representation if isinstance(representation, bytes) else _encoded(representation)
+    content = representation if isinstance(representation, bytes) else encoded(representation)
     return f'"{base64.urlsafe_b64encode(hashlib.sha256(content).digest()[:18]).decode()}"'
+
+
+def encoded(representation: object) -> bytes:
+    """The bytes that a tag is made of; equal values are encoded alike."""
+    return msgspec.json.encode(representation, order="deterministic")
 
 
 def require_match(if_match: str | None, current: str) -> None:
@@ -42,7 +47,3 @@ def unchanged(if_none_match: str | None, current: str) -> bool:
 def _tags(header: str) -> list[str]:
     """The tags in the header. One that cannot be read names none: no precondition is met by it."""
     return _TAG.findall(header) if _LIST.fullmatch(header) else []
-
-
-def _encoded(representation: object) -> bytes:
-    return msgspec.json.encode(representation, order="deterministic")

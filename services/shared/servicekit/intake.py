@@ -15,9 +15,10 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from servicekit.auth import ACTOR_HEADER, Caller, TokenVerifier, acting_for, bearer, scopes_of
+from servicekit.auth import ACTOR_HEADER, Caller, TokenVerifier, acting_for, bearer, requires, scopes_of, taken_over
 from servicekit.checking import Reader
 from servicekit.failures import Failure, FieldError, Kind
+from servicekit.handling import Handling, handling
 from servicekit.limits import RateLimiter
 
 JSON_MEDIA_TYPES = frozenset({"application/json", "application/merge-patch+json"})
@@ -53,9 +54,8 @@ class Gate:
         self._rules = rules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == ScopeType.HTTP:
-            await self._rules.admit(scope)
-        await self.app(scope, receive, send)
+        handle = await self._rules.admit(scope) if scope["type"] == ScopeType.HTTP else None
+        await (handle or self.app)(scope, receive, send)
 
 
 class Rules:
@@ -82,10 +82,12 @@ class Rules:
                     parameters=frozenset(parameter.field_alias for parameter in model.expected_query_params),
                     repeatable=frozenset(model.sequence_query_parameter_names),
                     any_parameters=bool(handler.opt.get("any_parameters")),
+                    guards=taken_over(handler),
+                    short=None if method == "OPTIONS" or handler.resolve_guards() else handling(handler, model),
                 )
 
-    async def admit(self, scope: Any) -> None:
-        """Fails as the request deserves; else leaves its caller in the scope."""
+    async def admit(self, scope: Any) -> Handling | None:
+        """Fails as the request deserves; else leaves its caller in the scope, and returns the short way if there is one."""
         route = self._routes[id(scope["route_handler"])]
         if NUL in scope["path"]:
             raise _refused("The path is not valid; see errors.", "invalid_parameter", NO_NUL, "path", [""])
@@ -95,6 +97,9 @@ class Rules:
             await self._authenticate(scope)
         if scope["query_string"] and not route.any_parameters:
             _check_parameters(route, scope["query_string"])
+        for guard in route.guards:
+            guard.check(scope)
+        return route.short
 
     async def _authenticate(self, scope: Any) -> None:
         sent: dict[bytes, str] = {}
@@ -128,6 +133,8 @@ class _Route(msgspec.Struct, frozen=True, kw_only=True):
     parameters: frozenset[str]
     repeatable: frozenset[str]
     any_parameters: bool
+    guards: tuple[requires, ...]
+    short: Handling | None
 
 
 def _check_parameters(route: _Route, query: bytes) -> None:

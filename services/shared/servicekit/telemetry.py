@@ -62,23 +62,41 @@ class Telemetry:
         _service.set(self.service)
         _tracer.set(self.tracer)
 
-    @contextmanager
-    def request(self, method: str, *, traceparent: str, tracestate: str, correlation: str) -> Iterator[Span]:
+    def request(self, method: str, *, traceparent: str, tracestate: str, correlation: str) -> _Serving:
         """The server span of one request, its caller's trace continued, its correlation id kept or minted."""
         parent = _extracted(traceparent, tracestate)
         span = self.tracer.start_span(method, context=parent, kind=SpanKind.SERVER)
-        token = context.attach(trace.set_span_in_context(span, parent))
-        chosen = correlation if _CORRELATION.fullmatch(correlation) else mint("cor")
-        resets = ((_correlation, _correlation.set(chosen)), (_service, _service.set(self.service)))
-        tracer = _tracer.set(self.tracer)
-        try:
-            yield span
-        finally:
-            _tracer.reset(tracer)
-            for variable, reset in resets:
-                variable.reset(reset)
-            context.detach(token)
-            span.end()
+        chosen = correlation if correlation and _CORRELATION.fullmatch(correlation) else mint("cor")
+        return _Serving(span, parent, chosen, self)
+
+
+class _Serving:
+    """A request under way: its span is the current one. A class, for a generator costs every request 3 us more."""
+
+    __slots__ = ("_correlation", "_parent", "_resets", "_span", "_telemetry", "_token")
+
+    def __init__(self, span: Span, parent: context.Context, correlation: str, telemetry: Telemetry) -> None:
+        self._span = span
+        self._parent = parent
+        self._correlation = correlation
+        self._telemetry = telemetry
+
+    def __enter__(self) -> Span:
+        self._token = context.attach(trace.set_span_in_context(self._span, self._parent))
+        self._resets = (
+            _correlation.set(self._correlation),
+            _service.set(self._telemetry.service),
+            _tracer.set(self._telemetry.tracer),
+        )
+        return self._span
+
+    def __exit__(self, *_: object) -> None:
+        correlation, service, tracer = self._resets
+        _tracer.reset(tracer)
+        _service.reset(service)
+        _correlation.reset(correlation)
+        context.detach(self._token)
+        self._span.end()
 
 
 def current_service() -> str:

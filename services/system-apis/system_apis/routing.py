@@ -9,7 +9,8 @@ from litestar.datastructures import ResponseHeader
 from litestar.params import HeaderParameter, QueryParameter
 
 from canonical.moments import Moment
-from servicekit.etags import etag_of, unchanged
+from servicekit.encoded import Encoded
+from servicekit.etags import encoded, etag_of, unchanged
 from servicekit.failures import Kind
 from servicekit.spans import moment_within
 
@@ -37,11 +38,12 @@ WRITING = (*PLATFORM, Kind.CONFLICT, Kind.BUSY, Kind.INVALID, Kind.IN_DOUBT)
 
 def tagged(record: T, if_none_match: str | None) -> Response[T]:
     """The record with its entity tag, or 304 for a caller that holds this very representation."""
-    tag = etag_of(record)
+    content = encoded(record)  # what the tag is made of is sent as it is: encoding it again costs as much as the tag
+    tag = etag_of(content)
     if unchanged(if_none_match, tag):
         nothing: Response[Any] = Response(None, status_code=304, headers={"ETag": tag})
         return nothing
-    return Response(record, headers={"ETag": tag})
+    return Encoded(content, tag)
 
 
 def zoned(updated_after: datetime | None) -> datetime | None:
