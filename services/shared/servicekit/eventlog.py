@@ -19,6 +19,7 @@ HISTORY = "servicekit:migrations/events"
 #: What every service may call; the rest of the schema is the operator's. `servicekit.migrate.provision` grants these.
 FUNCTIONS = (
     "append",
+    "append_all",
     "read",
     "find",
     "join_group",
@@ -40,6 +41,7 @@ _APPEND = text(
     "select events.append(:id, :source, :type, :subject, :time, :legal_entity, :trace_parent, :correlation_id,"
     " :data_schema, cast(:data as jsonb), :recorded_at)"
 )
+_APPEND_ALL = text("select events.append_all(cast(:envelopes as json), :recorded_at)")
 _READ = text(f"select {COLUMNS} from events.read(:after_position, :at_most)")
 _FIND = text(f"select {COLUMNS} from events.find(:id, :type, :subject, :since, :until, :after_position, :at_most)")
 _BURIED = text("select group_name, position, id, reason, at from events.buried(:group, :at_most)")
@@ -91,6 +93,17 @@ class EventLog:
         }
         position: int | None = (await connection.execute(_APPEND, parameters)).scalar_one()
         return position
+
+    async def append_all(self, connection: AsyncConnection, events: Sequence[Event]) -> list[int | None]:
+        """Writes the events in their order, as `append` does one; by one statement, which costs a tenth for a hundred.
+
+        The order of the subjects does not matter among them.
+        """
+        if not events:
+            return []
+        parameters = {"envelopes": msgspec.json.encode(events).decode(), "recorded_at": self._clock.now()}
+        positions: list[int | None] = (await connection.execute(_APPEND_ALL, parameters)).scalar_one()
+        return positions
 
     async def read(self, after_position: int, limit: int) -> list[Recorded]:
         """The next events in order, leaving none behind: stops before the first position still being written."""

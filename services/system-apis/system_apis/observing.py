@@ -72,9 +72,9 @@ class Observer:
                 return 0
             found = transitions(None if former is None or former.transitions < 0 else former.fields)
             number = max(former.transitions, 0) if former else 0
-            for transition in found:
-                number += 1
-                await self._log.append(session, self._event(connection, canonical_id, number, transition))
+            events = [self._event(connection, canonical_id, n, one) for n, one in enumerate(found, number + 1)]
+            number += len(events)
+            await self._log.append_all(session, events)
             await self._remember(session, connection, canonical_id, fields, number, version)
             return len(found)
 

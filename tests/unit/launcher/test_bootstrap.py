@@ -49,7 +49,9 @@ def test_an_environment_with_the_test_tools_also_runs(environment: Environment) 
 
 def test_an_environment_with_the_peers_also_tests(environment: Environment) -> None:
     """`make test` after `make bench` installs nothing; `make bench` after `make test` does. Each has its lock file."""
-    run, test, bench = (environment.wanted(dev=dev, bench=more) for dev, more in ((False, False), (True, False), (True, True)))
+    run, test, bench = (
+        environment.wanted(dev=dev, bench=more) for dev, more in ((False, False), (True, False), (True, True))
+    )
     assert bench.serves(test)
     assert bench.serves(run)
     assert not test.serves(bench)

@@ -262,3 +262,33 @@ async def _partitions_of(database: Database, year: int) -> list[str]:
     statement = text("select relname from pg_class where relkind = 'r' and relname like :like order by relname")
     async with database.connect() as connection:
         return list((await connection.execute(statement, {"like": f"log_{year}_%"})).scalars())
+
+
+async def append_all(database: Database, log: EventLog, *events: Event) -> list[int | None]:
+    async with database.begin() as connection:
+        return await log.append_all(connection, events)
+
+
+async def test_many_events_are_appended_as_one_after_the_other(database: Database, log: EventLog) -> None:
+    """Positions rise in the order given, and each subject goes on counting where it was."""
+    await append(database, log, event("evt_0", "prj_2"))
+    given = (event("evt_9", "prj_2"), event("evt_3", "prj_1"), event("evt_5", "prj_2"))
+    positions = await append_all(database, log, *given)
+    found = await log.read(0, 10)
+    assert ["evt_0", "evt_9", "evt_3", "evt_5"] == ids(found)
+    assert ["1", "2", "1", "3"] == [one.event.sequence for one in found]
+    assert positions == [one.position for one in found[1:]]
+    assert (NOW, TYPE, b'{"n": 1}') == (found[2].event.time, found[2].event.type, bytes(found[2].event.data))
+
+
+async def test_of_many_events_those_that_are_known_are_left_out(database: Database, log: EventLog) -> None:
+    """An id that is in the log has no second position, nor has one that is given twice; nor is it counted."""
+    await append(database, log, event("evt_1"))
+    given = (event("evt_1"), event("evt_2"), event("evt_2", "prj_2"), event("evt_3"))
+    first, second, third, fourth = await append_all(database, log, *given)
+    assert [None, None] == [first, third]
+    found = await log.read(0, 10)
+    assert [("evt_1", "1"), ("evt_2", "2"), ("evt_3", "3")] == [(one.event.id, one.event.sequence) for one in found]
+    assert [second, fourth] == [one.position for one in found[1:]]
+    assert [None] * 4 == await append_all(database, log, *given)
+    assert [] == await append_all(database, log)

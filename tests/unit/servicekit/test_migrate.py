@@ -80,7 +80,7 @@ def test_a_history_can_be_had_as_a_script(database_url: str) -> None:
     rows(database_url, "drop schema events cascade")
     rows(database_url, script)
     migrate(database_url, SCHEMA, HISTORY)
-    assert [("0001",)] == rows(database_url, "select version_num from events.alembic_version")
+    assert [("0002",)] == rows(database_url, "select version_num from events.alembic_version")
 
 
 def test_a_service_has_its_own_schema(roles: dict[str, str], history: str) -> None:
