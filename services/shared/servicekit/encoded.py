@@ -9,7 +9,7 @@ from litestar.types import Receive, Scope, Send
 
 
 class Encoded(Response[Any]):
-    """200 with JSON. Litestar renders, merges and encodes on its way to the same two messages, which costs as much again."""
+    """200 with JSON. Litestar renders, merges and encodes on its way to the same two messages: as much work again."""
 
     def __init__(self, content: bytes, tag: str) -> None:
         self.content = content

@@ -87,7 +87,7 @@ class Rules:
                 )
 
     async def admit(self, scope: Any) -> Handling | None:
-        """Fails as the request deserves; else leaves its caller in the scope. Returns the short way, if there is one."""
+        """Fails as the request deserves; else leaves its caller in the scope. Returns the short way, if it has one."""
         route = self._routes[id(scope["route_handler"])]
         if NUL in scope["path"]:
             raise _refused("The path is not valid; see errors.", "invalid_parameter", NO_NUL, "path", [""])

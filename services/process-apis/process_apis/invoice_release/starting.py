@@ -68,7 +68,7 @@ class Starter:
     async def start(self, wanted: Wanted, actor: str) -> str:
         """The run of this contract and cut-off that is under way, or a new one: a revision of those that have ended."""
         run_id = await self.claim(wanted, actor)
-        await self.launch_claimed()
+        await self.launch_claimed(run_id)
         return run_id
 
     async def claim(self, wanted: Wanted, actor: str) -> str:
@@ -104,12 +104,12 @@ class Starter:
             "asked": msgspec.json.encode(new).decode(),
         }
         run_id = await self._claimed(contract, business_key, f"credit:{ended}", request, actor)
-        await self.launch_claimed()
+        await self.launch_claimed(run_id)
         return run_id
 
-    async def launch_claimed(self) -> None:
-        """Launch what was claimed and not launched, because something died in between."""
-        for launch in await self._runs.unlaunched():
+    async def launch_claimed(self, run_id: str | None = None) -> None:
+        """Launch what was claimed and not launched, because something died in between; with *run_id* only that."""
+        for launch in await self._runs.unlaunched(run_id):
             record = await self._runs.record(launch.id)
             reference = await self._keep_row(record)
             request = {**launch.request, "reference": reference}

@@ -82,7 +82,8 @@ _STEPS = text(
 )
 _UNLAUNCHED = text(
     "select run_id, id, business_key, actor, trace_parent, correlation_id, request from run"
-    " where process = :process and not launched order by started_at limit 100"
+    " where process = :process and not launched and (cast(:run_id as text) is null or run_id = :run_id)"
+    " order by started_at limit 100"
 )
 
 
@@ -178,30 +179,30 @@ class Runs(Generic[V]):
             "now": self._clock.now(),
         }
         while True:
-            async with self._database.begin() as session:
+            async with self._database.alone() as session:
                 new = (await session.execute(_CLAIM, values)).scalar_one_or_none()
                 found = new or (await session.execute(_CLAIMED, values)).scalar_one_or_none()
             if found is not None:
                 return str(found)
 
-    async def unlaunched(self) -> tuple[Launch, ...]:
-        """Claimed runs that the engine may not know yet, oldest first."""
-        async with self._database.begin() as session:
-            rows = (await session.execute(_UNLAUNCHED, {"process": self._process})).mappings().all()
+    async def unlaunched(self, run_id: str | None = None) -> tuple[Launch, ...]:
+        """Claimed runs that the engine may not know yet, oldest first; with *run_id* only that one, if it is."""
+        async with self._database.alone() as session:
+            rows = (await session.execute(_UNLAUNCHED, {"process": self._process, "run_id": run_id})).mappings().all()
         return tuple(Launch(**row) for row in rows)
 
     async def launched(self, run_id: str) -> None:
-        async with self._database.begin() as session:
+        async with self._database.alone() as session:
             await session.execute(text("update run set launched = true where run_id = :run_id"), {"run_id": run_id})
 
     async def begin_step(self, run_id: str, name: str, system: str | None, trace_id: str) -> None:
         values = {"run_id": run_id, "name": name, "system": system, "trace_id": trace_id, "now": self._clock.now()}
-        async with self._database.begin() as session:
+        async with self._database.alone() as session:
             await session.execute(_STEP, values)
 
     async def end_step(self, run_id: str, name: str, state: str, detail: str | None = None) -> None:
         values = {"run_id": run_id, "name": name, "state": state, "detail": detail, "now": self._clock.now()}
-        async with self._database.begin() as session:
+        async with self._database.alone() as session:
             await session.execute(_STEP_END, values)
 
     async def change(self, session: AsyncConnection, run_id: str, change: RunChange) -> None:

@@ -54,9 +54,9 @@ class Starter:
             actor,
         )
 
-    async def launch_claimed(self) -> None:
-        """Launch what was claimed and not launched, because something died in between."""
-        for launch in await self._runs.unlaunched():
+    async def launch_claimed(self, run_id: str | None = None) -> None:
+        """Launch what was claimed and not launched, because something died in between; with *run_id* only that."""
+        for launch in await self._runs.unlaunched(run_id):
             await self._engine.start(launch.run_id, self._workflow, msgspec.to_builtins(launch))
             await self._runs.launched(launch.run_id)
 
@@ -75,7 +75,7 @@ class Starter:
             arose_at=won_at,
         )
         run_id = await self._runs.claim(claim)
-        await self.launch_claimed()
+        await self.launch_claimed(run_id)
         return run_id
 
 

@@ -49,7 +49,7 @@ class Starter:
     async def on_request(self, new: NewRecognition, actor: str) -> str:
         """Returns the run id. Raises INVALID `contract_not_found`, `period_not_over`."""
         run_id = await self._claim(new.contract_id, new.period_end, actor)
-        await self.launch_claimed()
+        await self.launch_claimed(run_id)
         return run_id
 
     async def on_entity(self, new: NewRecognitionRun, actor: str) -> tuple[str, ...]:
@@ -61,9 +61,9 @@ class Starter:
         await self.launch_claimed()
         return found
 
-    async def launch_claimed(self) -> None:
-        """Launch what was claimed and not launched, because something died in between."""
-        for launch in await self._runs.unlaunched():
+    async def launch_claimed(self, run_id: str | None = None) -> None:
+        """Launch what was claimed and not launched, because something died in between; with *run_id* only that."""
+        for launch in await self._runs.unlaunched(run_id):
             await self._keep_row(await self._runs.record(launch.id))
             await self._engine.start(launch.run_id, self._workflow, msgspec.to_builtins(launch))
             await self._runs.launched(launch.run_id)
