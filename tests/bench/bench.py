@@ -57,7 +57,9 @@ async def main(parts: Sequence[str], length: Length, folder: Path, *, short: boo
     )
     path = reports.write(folder, "bench", report)
     verdict = "".join(f"missed: {line}\n" for line in below) or "every gate that was measured holds\n"
-    sys.stdout.write(f"{table(results)}\n{verdict}{length.rounds} rounds of {length.seconds:g} s a side. Report: {path}\n")
+    sys.stdout.write(
+        f"{table(results)}\n{verdict}{length.rounds} rounds of {length.seconds:g} s a side. Report: {path}\n"
+    )
     return GATE_MISSED if below and not short else 0
 
 

@@ -32,6 +32,7 @@ PATIENCE_S = 60.0
 CLOCK = SystemClock()
 STREAMS = "bench:raw", "bench:plain", "bench:faststream"
 GROUP, READER = "bench", "reader"
+DATA = msgspec.to_builtins(ANSWER)
 
 Write = Callable[[list[Event]], Awaitable[None]]
 
@@ -90,8 +91,7 @@ async def ours(stand: Stand, redis: Redis) -> AsyncIterator[tuple[Path, Path]]:
 
     async def write(events: list[Event]) -> None:
         async with database.begin() as connection:
-            for one in events:
-                await log.append(connection, one)
+            await log.append_all(connection, events)
 
     async with _beside(Relay(database, redis, CLOCK).run(), consumer.run()):
         await _opened(write, inbox)
@@ -162,7 +162,7 @@ async def faststream(url: str) -> AsyncIterator[Path]:
 
     async def write(events: list[Event]) -> None:
         for one in events:
-            await broker.publish(msgspec.to_builtins(one), stream=stream)
+            await broker.publish({**msgspec.structs.asdict(one), "data": DATA}, stream=stream)
 
     async with broker:
         await broker.start()

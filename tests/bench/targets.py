@@ -149,6 +149,7 @@ def settings(told: Told) -> ServiceSettings:
 
 def litestar(_told: Told) -> Any:
     """A Litestar as it comes, with one route that returns the record."""
+
     @get("/v1/projects/{project_id:str}")
     async def project(project_id: FromPath[str]) -> Project:
         del project_id

@@ -1,4 +1,4 @@
-"""A worker that carries out the same six commands again and again: in a script, on DBOS as it comes, in a process of ours.
+"""A worker that does the same six commands again and again: in a script, on DBOS as it comes, in a process of ours.
 
 A command is a POST to the bare target, under a key, whose answer is read. Script, DBOS and Temporal send it by httpx on
 pyreqwest's transport, ours by `servicekit.upstream.Upstream`, which stands on the same.

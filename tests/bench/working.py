@@ -1,4 +1,4 @@
-"""A workflow of six vendor calls in a process of ours, beside a plain script, DBOS as it comes and Temporal's dev server.
+"""A workflow of six vendor calls in a process of ours, beside a script, DBOS as it comes and Temporal's dev server.
 
 All four send the same six commands to the bare target, each from a worker process of its own (`workers.py`), the same
 number of runs at a time; DBOS's and our engine keep their records in the same PostgreSQL.
@@ -106,7 +106,7 @@ async def _answer(worker: asyncio.subprocess.Process) -> Done:
 
 @asynccontextmanager
 async def _temporal_server(stand: Stand) -> AsyncIterator[None]:
-    """The development server with its records in memory, as `temporal server start-dev` starts it, without its screens."""
+    """The development server as `temporal server start-dev` starts it: records in memory; but without its screens."""
     program, port = temporal_program(), stand.ports["temporal"]
     assert program is not None
     unit = Unit(

@@ -15,7 +15,14 @@ from launcher.problem import tail
 from launcher.processes import Command, environment, python, spawn
 
 # What starts whole systems keeps more than one core busy; beside it goes what needs hardly any.
-SYSTEMS = ("tests/bench", "tests/contract/test_behaviour.py", "tests/edge", "tests/faults", "tests/scenarios", "tests/security")
+SYSTEMS = (
+    "tests/bench",
+    "tests/contract/test_behaviour.py",
+    "tests/edge",
+    "tests/faults",
+    "tests/scenarios",
+    "tests/security",
+)
 HALVES = (SYSTEMS, ("tests", *(f"--ignore={path}" for path in SYSTEMS)))
 NO_TESTS = 5  # pytest's exit code when it found none
 
