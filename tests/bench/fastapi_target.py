@@ -1,6 +1,6 @@
 """The record as FastAPI would have it: a pydantic model that the route returns and the framework sends."""
 
-import datetime
+import datetime as dt
 from typing import Any
 
 from fastapi import FastAPI
@@ -38,10 +38,10 @@ class Project(BaseModel):
     legal_entity_code: str | None
     currency: str
     status: str
-    start_date: datetime.date | None
-    end_date: datetime.date | None
+    start_date: dt.date | None
+    end_date: dt.date | None
     budget: Money | None
-    updated_at: datetime.datetime
+    updated_at: dt.datetime
 
 
 def application(record: dict[str, Any]) -> FastAPI:

@@ -112,7 +112,8 @@ def in_turn(names: Sequence[str], number: int) -> Sequence[str]:
 def missed(results: Sequence[Result]) -> list[str]:
     """The gates that do not hold, a line each; one whose reference was not measured is not among them."""
     return [
-        f"{one.name}: {_spoken(one.ours)} {one.unit} is {_spoken(gate.ratio)} of {gate.against}, {gate.bound} {gate.limit:g} wanted"
+        f"{one.name}: {_spoken(one.ours)} {one.unit} is {_spoken(gate.ratio)} of {gate.against},"
+        f" {gate.bound} {gate.limit:g} wanted"
         for one in results
         for gate in one.gates
         if gate.held is False
@@ -125,8 +126,7 @@ def table(results: Sequence[Result]) -> str:
     for one in results:
         lines.append(f"{one.name} [{one.unit}, {one.better} is better]: {_spoken(one.ours)}  ({one.load})")
         gates = {gate.against: gate for gate in one.gates}
-        for reference in one.references:
-            lines.append(f"    {_told(reference)}{_verdict(gates.get(reference.name))}")
+        lines += [f"    {_told(reference)}{_verdict(gates.get(reference.name))}" for reference in one.references]
     return "\n".join(lines)
 
 

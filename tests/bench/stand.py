@@ -12,10 +12,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import hops
+import msgspec
 import psutil
 from hops import Hop
 from joserfc import jwt

@@ -1,6 +1,6 @@
 """The bench runs from end to end and measures everything it promises; how fast it all is, is no test's business.
 
-Peers that only `make bench` installs are left out here, which the report says of each; so no gate against one is judged.
+Peers that only `make bench` installs are left out here, and the report says so; no gate against one is judged.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ DIFFERENCES = {"edge, added p50"}
 
 
 async def test_the_bench_measures_every_part(tmp_path: Path) -> None:
-    """Each part for a fraction of a second: the report has every row, with its figures, its references and its gates."""
+    """Each part for a fraction of a second: the report has every row with its figures, references and gates."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, str(BENCH), "--short", "--reports", str(tmp_path), *PARTS),
         stdout=asyncio.subprocess.PIPE,
