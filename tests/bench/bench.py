@@ -19,7 +19,6 @@ import hopping
 import reading
 import telling
 import uvloop
-import whole
 import working
 from figures import BenchReport, Length, Result, missed, table
 from peers import Peers
@@ -45,6 +44,8 @@ async def main(parts: Sequence[str], length: Length, folder: Path, *, short: boo
         async with stand(Path(state), Peers(wanted=not short)) as running:
             results += await _side_by_side(running, parts, length)
     if WHOLE in parts:
+        import whole
+
         results += await whole.measured(length)
     below = missed(results)
     report = BenchReport(

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from canonical.ids import PREFIXES
 from canonical.money import Money
 from canonical.work import StepRecord
+from process_apis.operations.steps import BEGUN, StepChange, StepRecords
 from servicekit.clock import Clock
 from servicekit.database import Database
 from servicekit.failures import Failure, Kind
@@ -41,15 +42,6 @@ _CLAIM = text(
 )
 _CLAIMED = text(
     "select run_id from run where process = :process and business_key = :business_key and trigger = :trigger"
-)
-_STEP = text(
-    "insert into step (run_id, name, place, state, system, attempts, started_at, trace_id)"
-    " values (:run_id, :name, (select count(*) from step where run_id = :run_id), 'running', :system, 1, :now,"
-    " :trace_id)"
-    " on conflict (run_id, name) do update set state = 'running', attempts = step.attempts + 1, ended_at = null"
-)
-_STEP_END = text(
-    "update step set state = :state, ended_at = :now, detail = :detail where run_id = :run_id and name = :name"
 )
 _CHANGE = text(
     "update run set state = :state, updated_at = :now,"
@@ -167,6 +159,7 @@ class Runs(Generic[V]):
         self._clock = clock
         self._kind = kind
         self._view = view
+        self._step_records = StepRecords(database)
 
     async def claim(self, wanted: Claim) -> str:
         """The run id for this trigger: a new one (process:business key:n), or the one that the trigger got before."""
@@ -196,14 +189,14 @@ class Runs(Generic[V]):
             await session.execute(text("update run set launched = true where run_id = :run_id"), {"run_id": run_id})
 
     async def begin_step(self, run_id: str, name: str, system: str | None, trace_id: str) -> None:
-        values = {"run_id": run_id, "name": name, "system": system, "trace_id": trace_id, "now": self._clock.now()}
-        async with self._database.alone() as session:
-            await session.execute(_STEP, values)
+        begun = StepChange(
+            run_id=run_id, name=name, state=BEGUN, at=self._clock.now(), system=system, trace_id=trace_id
+        )
+        await self._step_records.write(begun)
 
     async def end_step(self, run_id: str, name: str, state: str, detail: str | None = None) -> None:
-        values = {"run_id": run_id, "name": name, "state": state, "detail": detail, "now": self._clock.now()}
-        async with self._database.alone() as session:
-            await session.execute(_STEP_END, values)
+        ended = StepChange(run_id=run_id, name=name, state=state, at=self._clock.now(), detail=detail)
+        await self._step_records.write(ended)
 
     async def change(self, session: AsyncConnection, run_id: str, change: RunChange) -> None:
         """Within the caller's transaction; reckons the time that people let the run wait."""
