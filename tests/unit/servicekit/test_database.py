@@ -170,3 +170,29 @@ async def test_what_a_statement_was_given_is_in_no_error(database: Database) -> 
         async with database.begin() as session:
             await session.execute(text("select 1 / 0, cast(:iban as text)"), {"iban": "DE02120300000000202051"})
     assert "DE02120300000000202051" not in str(caught.value)
+
+
+async def test_a_statement_alone_is_kept_at_once(database: Database) -> None:
+    """It is a transaction by itself: what comes after it in the block cannot take it back."""
+    with pytest.raises(ZeroDivisionError):
+        await _insert_alone_and_fail(database)
+    assert 1 == await count(database)
+    async with database.begin() as connection:  # the connection is as it was
+        await connection.execute(insert(PROJECTS).values(id=2))
+        await connection.rollback()
+    assert 1 == await count(database)
+
+
+async def _insert_alone_and_fail(database: Database) -> None:
+    async with database.alone() as connection:
+        await connection.execute(insert(PROJECTS).values(id=1))
+        raise ZeroDivisionError
+
+
+async def test_a_restart_before_a_statement_alone_is_not_noticed(database: Database) -> None:
+    """A connection whose end has come meanwhile is not taken."""
+    assert 0 == await count(database)
+    await end_sessions(database)
+    async with database.alone() as connection:
+        await connection.execute(insert(PROJECTS).values(id=1))
+    assert 1 == await count(database)
