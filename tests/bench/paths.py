@@ -28,6 +28,7 @@ from servicekit.relay import Relay
 WRITERS = 8  # writes at a time, each waited for
 AT_ONCE = 100  # events in a pipeline, in a transaction, in an answer to a reader
 PATIENCE_S = 60.0
+CANCEL_AGAIN_S = 1.0  # redis-py may lose a cancellation that comes with an answer
 CLOCK = SystemClock()
 STREAMS = "bench:raw", "bench:plain", "bench:faststream"
 GROUP, READER = "bench", "reader"
@@ -181,6 +182,7 @@ async def _beside(*works: Any) -> AsyncIterator[None]:
         yield
         assert not any(task.done() for task in tasks)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        while pending := [task for task in tasks if not task.done()]:
+            for task in pending:
+                task.cancel()
+            await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)

@@ -34,7 +34,7 @@ SERVICES = (
     *(f"process-{process}" for process in settings.PROCESSES),
     "experience",
 )
-PLAN = Plan(projects=20, entries=800)
+PLAN = Plan(projects=10, entries=400)
 NAIVE_CALLS_OF_A_WRITE = 3
 #: What the demo's salespeople themselves ask Salesforce: two look-ups and the win, for each deal.
 CALLS_OF_A_SALE = Counter({"GET": 2, "PATCH": 1})
