@@ -40,6 +40,7 @@ OWNER = "system_psa"  # the role and schema of the service that the stores are u
 SCOPES = "psa.projects.read project-onboarding.onboardings.read"
 READ_PATH = f"/v1/projects/{PROJECT_ID}"
 EDGE_PATH = f"/process/project-onboarding/v1/onboardings/onb_{5:032x}"
+WORKERS = 1  # of each hop
 TOKEN_FOR = timedelta(minutes=30)
 PORTS = ("raw", "ours", "litestar", "fastapi", "edge", "plain", "nginx", "edge_admin", "plain_admin", "temporal")
 
@@ -153,8 +154,8 @@ async def _units(built: Stand) -> list[Unit]:
         _target(built, "raw"),
         _target(built, "ours", "raw", "valkey"),
         _target(built, "litestar"),
-        _unit(built, "plain", command(hops.plain(hop)), "raw"),
-        _unit(built, "edge", command(await hops.edge(hop)), "raw"),
+        _unit(built, "plain", command(hops.plain(hop), workers=WORKERS), "raw"),
+        _unit(built, "edge", command(await hops.edge(hop), workers=WORKERS), "raw"),
     ]
     if not built.peers.absent(FASTAPI):
         units.append(_target(built, "fastapi"))
