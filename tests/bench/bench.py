@@ -31,7 +31,7 @@ CALLERS = {"service": reading, "edge": hopping, "workflow": working}  # measured
 LIBRARIES = {"events": telling, "outbound": calling}  # measured in this process, on the services' own event loop
 WHOLE = "whole"  # needs a system of its own
 PARTS = (*CALLERS, *LIBRARIES, WHOLE)
-STANDARD = Length(seconds=3.0, rounds=5)
+STANDARD = Length(seconds=3.0, rounds=3)
 SHORT = Length(seconds=0.2, rounds=1)
 GATE_MISSED = 3
 

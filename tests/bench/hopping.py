@@ -13,7 +13,10 @@ RATE = 250.0  # requests per second to each of them
 CONNECTIONS = 4
 OURS, NONE, ENVOY = "the edge", "no hop", "plain Envoy"
 HOPS = {OURS: "edge", NGINX: "nginx", ENVOY: "plain"}
-LOAD = f"load.py, another process: {RATE:g} requests a second to each in turn, {CONNECTIONS} connections each; hops of one worker"
+LOAD = (
+    f"load.py, another process: {RATE:g} requests a second to each in turn, {CONNECTIONS} connections each;"
+    " hops of one worker"
+)
 ADDED = Row(name="edge, added p50", unit="us", better=LOWER, load=LOAD, gates=(Gate(NGINX, AT_MOST, 2.0),))
 CPU = Row(name="edge, CPU per request", unit="us", better=LOWER, load=LOAD)
 WHOLE = Row(name="request through the edge, p50", unit="us", better=LOWER, load=LOAD)
