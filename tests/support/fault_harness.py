@@ -19,7 +19,7 @@ from fault_points import Found
 from fault_round import PATIENCE_S, RUNS, Matters, OpenRun, Parked, park
 from fault_state import Differences, Own, Round, State, between, compared, own_state, vendor_state
 from fault_strikes import STRIKES, Strike, back, workers
-from fault_world import CREDITED, NEW, set_up, world
+from fault_world import CREDITED, NEW, RECOGNISED, set_up, world
 from running_system import RunningSystem, running_system, until
 
 from demo.firm import Firm
@@ -51,13 +51,11 @@ class Harness:
     async def begin(self, cases: int) -> None:
         """Bring about what the rounds start from, and play the undisturbed one."""
         warming, *rounds = [self._matters(n) for n in range(FIRST + cases)]
-        await asyncio.gather(warming.win(1), *(one.release_before() for one in rounds))
-        await until(lambda: warming.ended(len(NEW)), "the first onboardings", _PREPARED_S)
+        await asyncio.gather(warming.win(1), warming.recognise(1), *(one.release_before() for one in rounds))
+        await until(lambda: warming.ended(len(NEW) + len(RECOGNISED)), "what all rounds share", _PREPARED_S)
         for one in rounds:
             await until(lambda one=one: one.ended(len(CREDITED)), "what rounds will credit", _PREPARED_S)
-        print("prepared", flush=True)
         await self._settled()
-        print("settled", flush=True)
         matters = self._matters(UNDISTURBED)
         await matters.ask_for_drafts()
         await matters.ask_for_the_rest()
@@ -121,7 +119,6 @@ class Harness:
         while True:
             await asyncio.sleep(_LOOK_AGAIN_S)  # the system is other processes: nothing here can be awaited
             again = await self._look()
-            print({k: [*(again[k]-found[k]).elements()][:3] + [*(found[k]-again[k]).elements()][:3] for k in again if again[k]!=found.get(k)}, flush=True)
             if again == found:
                 self._state = found
                 return between(before, found)

@@ -79,7 +79,7 @@ class Matters:
 
     async def ask_for_the_rest(self, times: int = 1) -> None:
         """Everything that writes to vendors begins: agreed drafts, won deals, revenue."""
-        await _together([self.agree(), self.win(times), self._recognise(times)])
+        await _together([self.agree(), self.win(times), self.recognise(times)])
 
     async def agree(self) -> None:
         """Two persons agree to whatever drafts wait; repeated, it takes up what broke off before."""
@@ -156,7 +156,7 @@ class Matters:
         body = {"reason": "it was billed in error", "rebill": False}
         await syncline.process("POST", f"{INVOICING}/releases/{release.id}/credits", actor=FINANCE, json=body)
 
-    async def _recognise(self, times: int) -> None:
+    async def recognise(self, times: int) -> None:
         async def one(syncline: Syncline, key: str) -> None:
             body = {"contract_id": self._contract(key), "period_end": self.period_end.isoformat()}
             await syncline.process("POST", f"{REVENUE}/recognitions", actor=FINANCE, json=body)
