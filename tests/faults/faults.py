@@ -9,10 +9,10 @@ import sys
 import time
 from collections.abc import Sequence
 
-from fault_cases import report
-from fault_harness import Case, played
-from fault_round import RUNS
+from fault_cases import Machine, report
+from fault_harness import Case, played, say
 from fault_strikes import STRIKES
+from fault_world import MANY
 from running_system import ROOT
 
 from launcher import reports
@@ -41,11 +41,13 @@ def asked(arguments: Sequence[str]) -> list[Case]:
 async def main(arguments: Sequence[str]) -> int:
     """Play, and leave the report. 1 when a case failed."""
     began, load = time.monotonic(), os.getloadavg()[0]
-    rows, found = await played(asked(arguments), _UNTIL_S)
-    told = report(rows, {one.point for one in found}, len(RUNS), time.monotonic() - began, round(load, 1))
+    made = await played(asked(arguments), MANY, _UNTIL_S)
+    machine = Machine(seconds=time.monotonic() - began, load=load)
+    told = report(made.rows, {one.point for one in made.found}, made.residual, MANY.runs, machine)
     reports.write(ROOT / ".syncline" / "reports", "faults", told)
-    print(f"{told.points_struck} of {told.points_found} points struck in {told.cases} cases; lost {told.lost},", end=" ")
-    print(f"doubled {told.doubled}, diverged {told.diverged}, stuck {told.stuck}, in doubt {told.in_doubt}")
+    points = f"{told.points_struck} of {told.points_found} points struck in {told.cases} cases"
+    records = f"lost {told.lost}, doubled {told.doubled}, diverged {told.diverged}"
+    say(f"{points}: {records}; stuck {told.stuck}, in doubt {told.in_doubt}")
     return 1 if told.failed else 0
 
 

@@ -95,9 +95,7 @@ async def _of_the_projects(system: RunningSystem, firm: Firm, plan: Plan) -> dic
 class ProjectWork:
     """The work on one project: two people, each with a timesheet that their manager has approved."""
 
-    def __init__(
-        self, n: int, workspace: str, roles: dict[str, str], firm: Firm, *, is_bad: bool = False
-    ) -> None:
+    def __init__(self, n: int, workspace: str, roles: dict[str, str], firm: Firm, *, is_bad: bool = False) -> None:
         staff, self._is_bad = consultants(firm, ENTITY), is_bad
         self._n, self._workspace, self._roles, self._firm = n, workspace, roles, firm
         self._people = [staff[n % len(staff)], staff[(n + 1) % len(staff)]]

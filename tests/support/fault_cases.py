@@ -38,7 +38,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FaultsReport(msgspec.Struct, frozen=True, kw_only=True):
-    """All cases. `points_found` are crash points of the undisturbed round, `unstruck` those that no case came to."""
+    """All cases. `points_found` are crash points of the undisturbed round, `unstruck` those that no case came to.
+
+    `residual` are the writes whose doubt only a person can settle, should a process stand still before sending one.
+    """
 
     seconds: float
     points_found: int
@@ -52,6 +55,7 @@ class FaultsReport(msgspec.Struct, frozen=True, kw_only=True):
     diverged: int
     stuck: int
     in_doubt: int
+    residual: tuple[str, ...]
     load: float
     rows: tuple[Row, ...]
 
@@ -64,9 +68,7 @@ def replay(strike: str, seed: int) -> str:
 def told(differences: Differences) -> list[str]:
     """The differences in lines, with only the part of two rows in which they differ."""
     return [
-        f"  {kind}: {_short(one)}"
-        for kind in ("lost", "doubled", "diverged")
-        for one in getattr(differences, kind)
+        f"  {kind}: {_short(one)}" for kind in ("lost", "doubled", "diverged") for one in getattr(differences, kind)
     ]
 
 
@@ -79,14 +81,23 @@ def _short(line: str) -> str:
     return f"{kind}: ...{new[max(0, start - 80) : start + 100]}... instead of ...{old[start : start + 100]}..."
 
 
-def report(rows: Sequence[Row], found: Collection[Point], runs: int, seconds: float, load: float) -> FaultsReport:
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """How long it took, and what else the machine had to do when it began."""
+
+    seconds: float
+    load: float
+
+
+def report(
+    rows: Sequence[Row], found: Collection[Point], residual: tuple[str, ...], runs: int, machine: Machine
+) -> FaultsReport:
     """The rows and their sums."""
     struck = {point for row in rows for point in row.points}
     sums = Counter({"lost": 0, "doubled": 0, "diverged": 0})
     for row in rows:
         sums.update(lost=row.lost, doubled=row.doubled, diverged=row.diverged)
     return FaultsReport(
-        seconds=round(seconds, 1),
+        seconds=round(machine.seconds, 1),
         points_found=len(found),
         points_struck=len({str(point) for point in found} & struck),
         unstruck=tuple(sorted({str(point) for point in found} - struck)),
@@ -98,6 +109,7 @@ def report(rows: Sequence[Row], found: Collection[Point], runs: int, seconds: fl
         diverged=sums["diverged"],
         stuck=sum(len(row.stuck) for row in rows),
         in_doubt=sum(len(row.in_doubt) for row in rows),
-        load=load,
+        residual=residual,
+        load=round(machine.load, 1),
         rows=tuple(rows),
     )

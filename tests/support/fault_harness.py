@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -16,10 +18,11 @@ import fault_points as points
 import msgspec
 from fault_cases import Row, replay, told
 from fault_points import Found
-from fault_round import PATIENCE_S, RUNS, Matters, OpenRun, Parked, park
+from fault_residual import residual
+from fault_round import PATIENCE_S, Matters, OpenRun, Parked, park
 from fault_state import Differences, Own, Round, State, between, compared, own_state, vendor_state
 from fault_strikes import STRIKES, Strike, back, workers
-from fault_world import CREDITED, NEW, RECOGNISED, set_up, world
+from fault_world import Keys, set_up, world
 from running_system import RunningSystem, running_system, until
 
 from demo.firm import Firm
@@ -29,6 +32,7 @@ WARMING, UNDISTURBED, FIRST = 0, 1, 2  # rounds; the first one learns what all s
 _SETTLING_S = 45.0  # polls, hooks and events come after the last run's end
 _LOOK_AGAIN_S = 1.5
 _PREPARED_S = 600.0
+_MOST_TOLD = 40
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,29 +43,32 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Harness:
-    """The rounds of one system. `found` are the crash points of the undisturbed one."""
+    """The rounds of one system. `found` are the crash points of the undisturbed one, `residual` what stays open."""
 
-    def __init__(self, system: RunningSystem, firm: Firm, contracts: dict[str, str]) -> None:
+    def __init__(self, system: RunningSystem, firm: Firm, contracts: dict[str, str], keys: Keys) -> None:
         self.found: list[Found] = []
-        self._system, self._firm, self._contracts = system, firm, contracts
+        self.residual: tuple[str, ...] = ()
+        self._system, self._firm, self._contracts, self._keys = system, firm, contracts, keys
         self._state: State = {}
         self._healed: Counter[str] = Counter()
         self._undisturbed = Round(came={}, went={})
 
     async def begin(self, cases: int) -> None:
         """Bring about what the rounds start from, and play the undisturbed one."""
+        keys = self._keys
         warming, *rounds = [self._matters(n) for n in range(FIRST + cases)]
         await asyncio.gather(warming.win(1), warming.recognise(1), *(one.release_before() for one in rounds))
-        await until(lambda: warming.ended(len(NEW) + len(RECOGNISED)), "what all rounds share", _PREPARED_S)
+        await until(lambda: warming.ended(len(keys.new) + len(keys.recognised)), "what all rounds share", _PREPARED_S)
         for one in rounds:
-            await until(lambda one=one: one.ended(len(CREDITED)), "what rounds will credit", _PREPARED_S)
+            await until(lambda one=one: one.ended(len(keys.credited)), "what rounds will credit", _PREPARED_S)
         await self._settled()
         matters = self._matters(UNDISTURBED)
         await matters.ask_for_drafts()
         await matters.ask_for_the_rest()
-        await until(matters.ended, "the undisturbed round", PATIENCE_S)
+        await until(lambda: matters.ended(keys.runs), "the undisturbed round", PATIENCE_S)
         self._undisturbed = await self._settled()
         traces = {run.trace for run in await matters.runs()}
+        self.residual = await residual(self._system)
         self.found = points.found_in(await points.written(self._system), traces)
 
     async def play(self, n: int, case: Case) -> tuple[Row, Differences]:
@@ -110,7 +117,7 @@ class Harness:
     async def _ended(self, matters: Matters) -> list[OpenRun]:
         """The runs that have not ended after all patience."""
         with contextlib.suppress(AssertionError):
-            await until(matters.ended, "the round's end", PATIENCE_S)
+            await until(lambda: matters.ended(self._keys.runs), "the round's end", PATIENCE_S)
         return [run for run in await matters.runs() if run.engine != "SUCCESS"]
 
     async def _settled(self) -> Round:
@@ -141,43 +148,57 @@ class Harness:
         return {**own.rows, **await vendor_state(self._system, self._firm)}
 
     def _matters(self, n: int) -> Matters:
-        return Matters(self._system, self._firm, self._contracts, n)
+        return Matters(self._system, self._firm, self._contracts, self._keys, n)
 
 
 @asynccontextmanager
-async def harness(cases: int) -> AsyncIterator[Harness]:
+async def harness(cases: int, keys: Keys) -> AsyncIterator[Harness]:
     """A fresh system with a world for so many cases, the undisturbed round played."""
-    firm = world(SystemClock().now().date(), FIRST + cases)
+    firm = world(SystemClock().now().date(), FIRST + cases, keys)
     with tempfile.TemporaryDirectory(prefix="sl") as folder:
         async with running_system(Path(folder)) as system:
-            made = Harness(system, firm, await set_up(system, firm))
+            made = Harness(system, firm, await set_up(system, firm), keys)
             await made.begin(cases)
             yield made
 
 
-async def played(cases: Sequence[Case], until_s: float) -> tuple[list[Row], list[Found]]:
+class Played(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the cases."""
+
+    rows: list[Row]
+    found: list[Found]
+    residual: tuple[str, ...]
+
+
+async def played(cases: Sequence[Case], keys: Keys, until_s: float = math.inf) -> Played:
     """Each case in its round; no further one is begun after that time."""
-    began, rows = time.monotonic(), []
-    async with harness(len(cases)) as made:
-        print(f"{time.monotonic() - began:6.0f} s  the undisturbed round: {len(RUNS)} runs, {len(made.found)} points", flush=True)
+    began = time.monotonic()
+    rows: list[Row] = []
+    async with harness(len(cases), keys) as made:
+        passed = f"{keys.runs} runs, {len(made.found)} points"
+        say(f"{time.monotonic() - began:6.0f} s  the undisturbed round: {passed}")
         for n, case in enumerate(cases, FIRST):
             if time.monotonic() - began > until_s:
                 break
             row, differences = await made.play(n, case)
             rows.append(row)
             _tell(row, differences, time.monotonic() - began)
-        return rows, made.found
+        return Played(rows=rows, found=made.found, residual=made.residual)
 
 
 def _tell(row: Row, differences: Differences, at_s: float) -> None:
     verdict = "FAILED" if row.failed else "ok"
     took = "-" if row.takeover_s is None else f"{row.takeover_s} s"
-    print(
-        f"{at_s:6.0f} s  {verdict:<6} {row.strike} {row.seed}: {len(row.points)} points, {row.parked} parked, went on after {took},"
-        f" {row.seconds} s",
-        flush=True,
-    )
+    stood = f"{len(row.points)} points, {row.parked} parked, went on after {took}"
+    say(f"{at_s:6.0f} s  {verdict:<6} {row.strike} {row.seed}: {stood}, {row.seconds} s")
     if row.failed:
-        print("\n".join([*told(differences)[:40], *(f"  stuck: {one}" for one in row.stuck), f"  again: {row.replay}"]))
+        lines = [*told(differences)[:_MOST_TOLD], *(f"  stuck: {one}" for one in row.stuck), f"  again: {row.replay}"]
+        say("\n".join(lines))
     for one in row.in_doubt:
-        print(f"  in doubt, with a person: {one}")
+        say(f"  in doubt, with a person: {one}")
+
+
+def say(text: str) -> None:
+    """To whoever looks on."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()

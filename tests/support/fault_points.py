@@ -86,7 +86,7 @@ def chosen(found: Sequence[Found], seed: int) -> list[tuple[Found, int]]:
     Of each vendor's points, in an order drawn once for all, each seed takes the next few: a run of seeds takes all.
     """
     order = sorted(found, key=lambda one: one.point)
-    random.Random(0).shuffle(order)  # noqa: S311  nobody has to be surprised
+    random.Random(0).shuffle(order)
     picked: list[tuple[Found, int]] = []
     for vendor in sorted({one.point.vendor for one in order}):
         mine = [one for one in order if one.point.vendor == vendor]
@@ -123,9 +123,7 @@ async def used_up(system: RunningSystem, picked: Sequence[tuple[Found, int]]) ->
     vendors = list(system.told.platforms)
     answers = await asyncio.gather(*(system.faults(vendor) for vendor in vendors))
     left = {
-        (vendor, one["method"], one["path"])
-        for vendor, found in zip(vendors, answers, strict=True)
-        for one in found
+        (vendor, one["method"], one["path"]) for vendor, found in zip(vendors, answers, strict=True) for one in found
     }
     points = (one.point for one, _ in picked)
     return frozenset(one for one in points if (one.vendor, one.method, one.pattern) not in left)

@@ -1,4 +1,4 @@
-"""One round on a running system: many runs of every process at once, parked at vendors, struck, and seen to their end."""
+"""One round on a running system: runs of every process at once, parked at vendors, struck, and seen to their end."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import fault_points as points
 import httpx
 import msgspec
 import psycopg
+from batch_firm import ENTITY, cut_off
 from fault_points import Found, Point
-from fault_world import CREDITED, ENTITY, NEW, RECOGNISED, RELEASED, contract_number, cut_off, marks
+from fault_world import Keys, contract_number, marks
 from psycopg.rows import dict_row
 from running_system import RunningSystem, until
 
@@ -30,7 +31,6 @@ PATIENCE_S = 240.0  # of a round's runs to end
 QUIET_S = 4.0  # nobody came to a held point for so long: nobody will
 _PARKING_S = 25.0
 CONTROLLER = CONTROLLERS[ENTITY][0]
-RUNS = (*NEW, *RELEASED, *CREDITED, *RECOGNISED)
 
 
 class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,8 +55,8 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
 class Matters:
     """The matters of one round."""
 
-    def __init__(self, system: RunningSystem, firm: Firm, contracts: dict[str, str], n: int) -> None:
-        self.system, self.n = system, n
+    def __init__(self, system: RunningSystem, firm: Firm, contracts: dict[str, str], keys: Keys, n: int) -> None:
+        self.system, self.keys, self.n = system, keys, n
         self._firm, self._contracts = firm, contracts
         self._url = driver_url(system.site.database_url("postgres"))
 
@@ -67,15 +67,15 @@ class Matters:
     async def ask_for_drafts(self, times: int = 1) -> None:
         """The releases and credits of the round, up to where people have to agree."""
         async with signed_in(self.system.told) as syncline:
-            await _together(self._release(syncline, key) for key in RELEASED for _ in range(times))
-            credited = await self._posted(syncline, CREDITED)
+            await _together(self._release(syncline, key) for key in self.keys.released for _ in range(times))
+            credited = await self._posted(syncline, self.keys.credited)
             await _together(self._credit(syncline, one) for one in credited for _ in range(times))
-        await until(lambda: self._waiting(len(RELEASED) + len(CREDITED)), "the drafts of the round")
+        await until(lambda: self._waiting(len(self.keys.released) + len(self.keys.credited)), "the drafts of the round")
 
     async def release_before(self) -> None:
         """Invoice what the round will credit."""
         async with signed_in(self.system.told) as syncline:
-            await _together(self._release(syncline, key) for key in CREDITED)
+            await _together(self._release(syncline, key) for key in self.keys.credited)
 
     async def ask_for_the_rest(self, times: int = 1) -> None:
         """Everything that writes to vendors begins: agreed drafts, won deals, revenue."""
@@ -92,7 +92,7 @@ class Matters:
         """The round's runs, as Syncline's database and the engines' tell them."""
         return await asyncio.to_thread(self._runs)
 
-    async def ended(self, wanted: int = len(RUNS)) -> bool | None:
+    async def ended(self, wanted: int) -> bool | None:
         """Whether so many runs have begun and all have ended; people agree to what waits for them meanwhile."""
         await self.agree()
         runs = await self.runs()
@@ -100,7 +100,9 @@ class Matters:
 
     def _runs(self) -> list[OpenRun]:
         with psycopg.connect(self._url, row_factory=dict_row, autocommit=True) as connection:
-            found = connection.execute("select run_id, name, state, trace_parent, request, refs from process.run").fetchall()
+            found = connection.execute(
+                "select run_id, name, state, trace_parent, request, refs from process.run"
+            ).fetchall()
             schemas = connection.execute(
                 "select table_schema from information_schema.tables where table_name = 'workflow_status'"
             ).fetchall()
@@ -110,7 +112,7 @@ class Matters:
             doubtful = {one["run_id"] for one in asked}
             engine: dict[str, str] = {}
             for one in schemas:
-                select = f'select workflow_uuid, status from "{one["table_schema"]}".workflow_status'  # noqa: S608
+                select = f'select workflow_uuid, status from "{one["table_schema"]}".workflow_status'
                 engine |= {row["workflow_uuid"]: row["status"] for row in connection.execute(select).fetchall()}
         return [
             OpenRun(
@@ -162,7 +164,7 @@ class Matters:
             await syncline.process("POST", f"{REVENUE}/recognitions", actor=FINANCE, json=body)
 
         async with signed_in(self.system.told) as syncline:
-            await _together(one(syncline, key) for key in RECOGNISED for _ in range(times))
+            await _together(one(syncline, key) for key in self.keys.recognised for _ in range(times))
 
     async def win(self, times: int) -> None:
         """The salesperson wins the deals; told more than once, Salesforce tells of each again."""

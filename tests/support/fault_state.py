@@ -16,8 +16,9 @@ from typing import Any
 
 import msgspec
 import psycopg
+from batch_firm import ENTITY
 from end_state import end_state
-from fault_world import ENTITY, unmarked
+from fault_world import unmarked
 from psycopg import sql
 from psycopg.rows import dict_row
 from running_system import RunningSystem
@@ -48,8 +49,9 @@ _HEALING = frozenset({"technical", "in_doubt"})
 _ID = re.compile(r"\b([a-z]{3,4})_[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\b")
 _DIGEST = re.compile(r"\b[0-9a-f]{32}\b")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[0-9.]*(?:Z|[+-]\d\d:?\d\d)?")
-_SCHEMAS = "select table_schema, table_name from information_schema.tables where table_type = 'BASE TABLE' and " + (
-    "(table_schema in ('process', 'experience') or table_schema like 'system%')"
+_SCHEMAS = (
+    "select table_schema, table_name from information_schema.tables where table_type = 'BASE TABLE'"
+    " and (table_schema in ('process', 'experience') or table_schema like 'system%')"
 )
 
 
@@ -88,7 +90,7 @@ def _told(tables: Mapping[str, list[Row]]) -> Own:
     """The rows in words; without the exceptions that a strike raised and that were resolved by nobody's hand."""
     cases = tables["process.exception_case"]
     decided = {row["case_id"] for row in tables["process.decision"]}
-    passed = {row["id"] for row in cases if row["class"] in _HEALING and row["resolved_at"] and row["id"] not in decided}
+    passed = {row["id"] for row in cases if row["class"] in _HEALING and row["resolved_at"]} - decided
     names = _names(tables)
     rows: State = {}
     for table, found in tables.items():
@@ -129,7 +131,7 @@ def _name(names: dict[str, str], value: Any, name: str) -> None:
     """Ids, and the numbers that documents were given; never what is a name already."""
     if not isinstance(value, str):
         return
-    numbered = name.endswith(("number", "reference")) and any(sign.isdigit() for sign in value) and value == unmarked(value)
+    numbered = name.endswith(("number", "reference")) and re.search(r"\d", value) and value == unmarked(value)
     if _ID.fullmatch(value) or numbered:
         names[value] = min(names.get(value, unmarked(name)), unmarked(name))
 
@@ -226,7 +228,8 @@ def compared(undisturbed: Round, struck: Round) -> Differences:
     for kind in sorted({*undisturbed.came, *struck.came}):
         missing = [*(undisturbed.came.get(kind, Counter()) - struck.came.get(kind, Counter())).elements()]
         surplus = [*(struck.came.get(kind, Counter()) - undisturbed.came.get(kind, Counter())).elements()]
-        told["diverged"] += [f"{kind}: {new}, not {old}" for old, new in zip(sorted(missing), sorted(surplus), strict=False)]
+        pairs = zip(sorted(missing), sorted(surplus), strict=False)
+        told["diverged"] += [f"{kind}: {new}, not {old}" for old, new in pairs]
         told["lost"] += [f"{kind}: {one}" for one in sorted(missing)[len(surplus) :]]
         told["doubled"] += [f"{kind}: {one}" for one in sorted(surplus)[len(missing) :]]
         gone = undisturbed.went.get(kind, Counter()), struck.went.get(kind, Counter())

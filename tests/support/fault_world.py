@@ -14,7 +14,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from batch_firm import ENTITY, RATES, ProjectWork, cut_off, opportunities, references
+import msgspec
+from batch_firm import ENTITY, RATES, ProjectWork, opportunities, references
 from running_system import RunningSystem
 
 from canonical.sales import Opportunity
@@ -28,15 +29,38 @@ from demo.work import consultants
 Row = dict[str, Any]
 
 SKILL = "commissioning"  # of one colleague alone, so that every round's roles are given to the same person
-NEW = ("A", "B", "C", "D", "E", "F", "G")  # deals that are won: a project each; G extends a running contract
-RELEASED = ("R1", "R2", "R3", "R4", "R5")  # running contracts whose work is invoiced
-CREDITED = ("S1", "S2", "S3")  # invoiced before the round begins, and credited in it
-RECOGNISED = ("V1", "V2", "V3", "V4")  # whose revenue is recognised
-EXTENDED = "X1"  # the one that G extends
-RUNNING = (*RELEASED, *CREDITED, *RECOGNISED, EXTENDED)
+EXTENDED = "X1"  # the running contract that deal G extends
+_RUNNING = ("R1", "R2", "R3", "R4", "R5", "S1", "S2", "S3", "V1", "V2", "V3", "V4", EXTENDED)
 _ENTRIES = 4
 _ROWS_AT_ONCE = 2000
 _MARK = re.compile(r"(?<![A-Za-z0-9])[Kk](\d\d)(?=[A-Za-z])|(C5|DE97)(\d\d)(?=\d\d)")
+
+
+class Keys(msgspec.Struct, frozen=True, kw_only=True):
+    """The matters of a round. What is credited was issued before the round began."""
+
+    new: tuple[str, ...]  # deals that are won
+    released: tuple[str, ...]  # running contracts whose work is invoiced
+    credited: tuple[str, ...]  # running contracts whose invoice is credited
+    recognised: tuple[str, ...]  # running contracts whose revenue is recognised
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        return (*self.released, *self.credited, *self.recognised, EXTENDED)
+
+    @property
+    def runs(self) -> int:
+        """A run each; what is credited has been released in one of its own."""
+        return len(self.new) + len(self.released) + 2 * len(self.credited) + len(self.recognised)
+
+
+MANY = Keys(
+    new=("A", "B", "C", "D", "E", "F", "G"),
+    released=("R1", "R2", "R3", "R4", "R5"),
+    credited=("S1", "S2", "S3"),
+    recognised=("V1", "V2", "V3", "V4"),
+)
+FEW = Keys(new=("B", "C", "E", "G"), released=("R1", "R2"), credited=("S1",), recognised=("V1", "V2"))
 
 
 def marks(text: str) -> set[int]:
@@ -54,13 +78,13 @@ def contract_number(n: int, key: str) -> str:
     return f"K{n:02}{key}"
 
 
-def world(today: date, rounds: int) -> Firm:
+def world(today: date, rounds: int, keys: Keys) -> Firm:
     """The firm with the matters of so many rounds; its own deals are nobody's here."""
     firm = demo_firm(today)
     *others, last = firm.colleagues
     clients = [client for n in range(rounds) for client in _clients(n)]
-    history = [_running(n, key, today) for n in range(rounds) for key in RUNNING]
-    deals = [deal for n in range(rounds) for deal in _won(n, today)]
+    history = [_running(n, key, today) for n in range(rounds) for key in keys.running]
+    deals = [deal for n in range(rounds) for deal in _won(n, today) if deal.key[3:] in keys.new]
     return replace(
         firm,
         colleagues=(*others, _commissioner(others[0]), last),
@@ -95,7 +119,7 @@ def _work(firm: Firm, sold: dict[str, Opportunity]) -> dict[str, list[Row]]:
         workspace = workspaces[f"{kantata.project_number(deal)} {deal.name}"]
         rows["external_references"] += references(deal, workspace, sold[deal.name])
         if not deal.key.endswith(EXTENDED):
-            work = ProjectWork(stride * n + RUNNING.index(deal.key[3:]), workspace, roles, firm)
+            work = ProjectWork(stride * n + _RUNNING.index(deal.key[3:]), workspace, roles, firm)
             rows["timesheet_submissions"] += work.timesheets()
             rows["time_entries"] += work.entries(_ENTRIES)
     return rows
@@ -127,7 +151,7 @@ def _clients(n: int) -> Iterator[Client]:
 
 
 def _running(n: int, key: str, today: date) -> Deal:
-    place = RUNNING.index(key) % 3
+    place = _RUNNING.index(key) % 3
     return _deal(
         n,
         key,
@@ -160,7 +184,7 @@ def _won(n: int, today: date) -> Iterator[Deal]:
     yield _deal(n, "D", new[1], amount=amount, roles=(engineer,), **when)
     yield _deal(n, "E", known, amount=amount, roles=(engineer,), **when, **by_milestones)
     yield _deal(n, "F", new[2], amount=wide, roles=(engineer, senior), **when)
-    former = f"C5{n:02}{RUNNING.index(EXTENDED) % 3:02}"
+    former = f"C5{n:02}{_RUNNING.index(EXTENDED) % 3:02}"
     extension = {"kind": "extension", "amends": contract_number(n, EXTENDED)}
     when = {"start_date": months_later(today, 3), "end_date": months_later(today, 5)}
     yield _deal(n, "G", former, amount=amount, roles=(engineer,), **when, **extension)
@@ -184,6 +208,3 @@ def _deal(n: int, key: str, client: str, **more: Any) -> Deal:
 def _role(key: str, role: str, rate: Decimal) -> RolePlan:
     """What is sold of a role; the amounts of the deals are hours at this rate."""
     return RolePlan(key=key, role=role, skills=(SKILL,), hours=400, rate=rate)
-
-
-__all__ = ["ENTITY", "contract_number", "cut_off", "marks", "set_up", "unmarked", "world"]

@@ -30,7 +30,7 @@ TOOLS: Mapping[str, Tool] = {
         path=("tests/security", "tests/support"),
         reports=False,
     ),
-    "faults": Tool(command=python("-m", "pytest", "tests/faults")),
+    "faults": Tool(command=python("tests/faults/faults.py"), path=("tests/support",)),
     "fuzz": Tool(
         command=python("tests/support/fuzzing.py"),
         path=("tests/support", "tests/contract"),
