@@ -57,8 +57,9 @@ class Harness:
         """Bring about what the rounds start from, and play the undisturbed one."""
         keys = self._keys
         warming, *rounds = [self._matters(n) for n in range(FIRST + cases)]
-        await asyncio.gather(warming.win(1), warming.recognise(1), *(one.release_before() for one in rounds))
-        await until(lambda: warming.ended(len(keys.new) + len(keys.recognised)), "what all rounds share", _PREPARED_S)
+        await asyncio.gather(warming.learn(), *(one.release(keys.credited) for one in rounds))
+        learnt = len(keys.new) + len(keys.recognised) + len(keys.released)
+        await until(lambda: warming.ended(learnt), "what all rounds share", _PREPARED_S)
         for one in rounds:
             await until(lambda one=one: one.ended(len(keys.credited)), "what rounds will credit", _PREPARED_S)
         await self._settled()

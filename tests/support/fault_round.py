@@ -66,16 +66,20 @@ class Matters:
 
     async def ask_for_drafts(self, times: int = 1) -> None:
         """The releases and credits of the round, up to where people have to agree."""
+        await self.release(self.keys.released, times)
         async with signed_in(self.system.told) as syncline:
-            await _together(self._release(syncline, key) for key in self.keys.released for _ in range(times))
             credited = await self._posted(syncline, self.keys.credited)
             await _together(self._credit(syncline, one) for one in credited for _ in range(times))
         await until(lambda: self._waiting(len(self.keys.released) + len(self.keys.credited)), "the drafts of the round")
 
-    async def release_before(self) -> None:
-        """Invoice what the round will credit."""
+    async def release(self, keys: Sequence[str], times: int = 1) -> None:
+        """Ask for the invoices of these contracts."""
         async with signed_in(self.system.told) as syncline:
-            await _together(self._release(syncline, key) for key in self.keys.credited)
+            await _together(self._release(syncline, key) for key in keys for _ in range(times))
+
+    async def learn(self) -> None:
+        """Bring about what is done once for all rounds, such as knowing people again in the PSA."""
+        await _together([self.win(1), self.recognise(1), self.release(self.keys.released)])
 
     async def ask_for_the_rest(self, times: int = 1) -> None:
         """Everything that writes to vendors begins: agreed drafts, won deals, revenue."""
