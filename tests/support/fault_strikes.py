@@ -21,6 +21,7 @@ from launcher.settings import FLOWS
 FROZEN_S = 45.0
 DOWN_S = 30.0
 _REFUSED = 12  # requests of each vendor
+_BETWEEN = 25  # requests that pass between two tokens' ends
 
 Blow = Callable[["RunningSystem", int], Awaitable[None]]
 
@@ -87,18 +88,18 @@ async def _vendor_down(system: RunningSystem, seed: int) -> None:
 
 
 async def _throttled(system: RunningSystem, _seed: int) -> None:
-    await _refuse(system, "throttle")
-
-
-async def _tokens_expired(system: RunningSystem, _seed: int) -> None:
-    await _refuse(system, "expire_token")
-
-
-async def _refuse(system: RunningSystem, kind: str) -> None:
     """Every vendor refuses the next so many requests; what it holds has come before."""
     await points.release(system)
     for vendor in system.told.platforms:
-        await system.control(vendor, "POST", "faults", json={"kind": kind, "times": _REFUSED})
+        await system.control(vendor, "POST", "faults", json={"kind": "throttle", "times": _REFUSED})
+
+
+async def _tokens_expired(system: RunningSystem, _seed: int) -> None:
+    """Every vendor, twice: the next request is refused, and passes with a new token. Refused again, it is for people."""
+    await points.release(system)
+    for vendor in system.told.platforms:
+        for skip in (0, _BETWEEN):
+            await system.control(vendor, "POST", "faults", json={"kind": "expire_token", "skip": skip})
 
 
 async def _freeze_processes(system: RunningSystem, _seed: int) -> None:
