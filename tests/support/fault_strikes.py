@@ -95,7 +95,7 @@ async def _throttled(system: RunningSystem, _seed: int) -> None:
 
 
 async def _tokens_expired(system: RunningSystem, _seed: int) -> None:
-    """Every vendor, twice: a request is refused, and passes with a new token. Refused again, it would wait for people."""
+    """Every vendor, twice: a request is refused, and passes with a new token. A second refusal would be for people."""
     await points.release(system)
     for vendor in system.told.platforms:
         for skip in (0, _BETWEEN):
