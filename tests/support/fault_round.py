@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
+from uuid import uuid4
 
 import fault_points as points
 import httpx
@@ -156,16 +157,16 @@ class Matters:
 
     async def _release(self, syncline: Syncline, key: str) -> None:
         body = {"contract_id": self._contract(key), "cut_off": self.period_end.isoformat()}
-        await syncline.process("POST", f"{INVOICING}/releases", actor=FINANCE, json=body)
+        await _asked(syncline, f"{INVOICING}/releases", body)
 
     async def _credit(self, syncline: Syncline, release: Release) -> None:
         body = {"reason": "it was billed in error", "rebill": False}
-        await syncline.process("POST", f"{INVOICING}/releases/{release.id}/credits", actor=FINANCE, json=body)
+        await _asked(syncline, f"{INVOICING}/releases/{release.id}/credits", body)
 
     async def recognise(self, times: int) -> None:
         async def one(syncline: Syncline, key: str) -> None:
             body = {"contract_id": self._contract(key), "period_end": self.period_end.isoformat()}
-            await syncline.process("POST", f"{REVENUE}/recognitions", actor=FINANCE, json=body)
+            await _asked(syncline, f"{REVENUE}/recognitions", body)
 
         async with signed_in(self.system.told) as syncline:
             await _together(one(syncline, key) for key in self.keys.recognised for _ in range(times))
@@ -202,6 +203,17 @@ async def park(matters: Matters, picked: Sequence[tuple[Found, int]], *, holds: 
         await asyncio.sleep(0.2)  # the system is other processes: nothing here can be awaited
     struck = await points.used_up(matters.system, picked) if holds else frozenset()
     return Parked(picked=tuple(picked), held=tuple(held), struck=struck)
+
+
+async def _asked(syncline: Syncline, path: str, body: dict[str, Any]) -> None:
+    """A command of finance; whoever got no answer asks again under the same key."""
+    key = str(uuid4())
+
+    async def ask() -> bool:
+        await syncline.process("POST", path, actor=FINANCE, key=key, json=body)
+        return True
+
+    await until(ask, f"an answer of {path}")
 
 
 async def _agreed(invoicing: Invoicing, release: Release) -> None:
