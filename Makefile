@@ -29,8 +29,8 @@ hostile: ## Set up, then write the table of hostile cases in docs/security.md an
 faults: ## Set up, then strike at every vendor write, and see that nothing is lost, doubled or stuck (FAULT="kill-edge --seed 3": that case)
 	$(BOOTSTRAP) --dev && exec $(LAUNCHER) faults $(FAULT)
 
-fuzz: ## Set up, then drive every API from its contract (EXAMPLES=50 per operation and phase)
-	$(BOOTSTRAP) --dev && exec $(LAUNCHER) fuzz $(EXAMPLES)
+fuzz: ## Set up, then drive every API from its contract, as every caller (EXAMPLES=50 per operation and phase, SEED=n)
+	$(BOOTSTRAP) --dev && exec $(LAUNCHER) fuzz $(EXAMPLES) $(if $(SEED),--seed $(SEED))
 
 bench: ## Set up, then measure the house's parts side by side with bare ones
 	$(BOOTSTRAP) --dev && exec $(LAUNCHER) bench

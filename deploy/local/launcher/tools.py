@@ -32,9 +32,8 @@ TOOLS: Mapping[str, Tool] = {
     ),
     "faults": Tool(command=python("tests/faults/faults.py"), path=("tests/support",)),
     "fuzz": Tool(
-        command=python("tests/support/fuzzing.py"),
-        path=("tests/support", "tests/contract"),
-        defaults=("50",),
+        command=python("tests/fuzz/fuzz.py"),
+        path=("tests/fuzz", "tests/support", "tests/contract"),
     ),
     "bench": Tool(command=python("tests/bench/bench.py"), path=("tests/bench",)),
     "batch": Tool(command=python("tests/bench/batch.py"), path=("tests/support",)),
