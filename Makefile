@@ -26,11 +26,11 @@ contracts: ## Set up, then write the contract files anew from the code; people r
 hostile: ## Set up, then write the table of hostile cases in docs/security.md anew from tests/security
 	$(BOOTSTRAP) --dev && exec $(LAUNCHER) hostile
 
-faults: ## Set up, then crash, cut off and lose answers on purpose, and see that nothing is lost or doubled
-	$(BOOTSTRAP) --dev && exec $(LAUNCHER) faults
+faults: ## Set up, then strike at every vendor write, and see that nothing is lost, doubled or stuck (FAULT="kill-edge --seed 3": that case)
+	$(BOOTSTRAP) --dev && exec $(LAUNCHER) faults $(FAULT)
 
-fuzz: ## Set up, then drive every API from its contract (EXAMPLES=50 per operation and phase)
-	$(BOOTSTRAP) --dev && exec $(LAUNCHER) fuzz $(EXAMPLES)
+fuzz: ## Set up, then drive every API from its contract, as every caller (EXAMPLES=50 per operation and phase, SEED=n)
+	$(BOOTSTRAP) --dev && exec $(LAUNCHER) fuzz $(EXAMPLES) $(if $(SEED),--seed $(SEED))
 
 bench: ## Set up with what ours is measured against, then measure all of it side by side; fails where a gate is missed
 	$(BOOTSTRAP) --bench && exec $(LAUNCHER) bench $(BENCH)

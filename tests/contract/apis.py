@@ -10,12 +10,11 @@ from typing import Any
 
 import msgspec
 
-import process_apis
 import system_apis
 from experience_api.app import ExperienceSettings
 from experience_api.app import create_app as create_experience
-from experience_api.processes import ProcessAddresses
 from process_apis.engine.runtime import EngineSettings
+from process_apis.finding import creator_of, flows, processes
 from process_apis.settings import OperationsSettings, ProcessSettings
 from process_apis.systems.connecting import SystemAddresses
 from servicekit.app import Service
@@ -45,17 +44,12 @@ def every_api() -> Iterator[Api]:
         settings = SystemSettings(service=_service(f"system-{name}", "system"), cursor_key=_KEY, connections={})
         app = importlib.import_module(f"system_apis.{name}.app").create_app(settings)
         yield Api(layer="system", name=name, app=app)
-    for name in _packages(process_apis, "routes"):
-        module = importlib.import_module(f"process_apis.{name}.app")
-        wanted: Any = OperationsSettings if name == "operations" else ProcessSettings
-        more: dict[str, Any] = {} if name == "operations" else {"engine": _ENGINE, "systems": _SYSTEMS}
-        shown = name.replace("_", "-")
-        app = module.create_app(wanted(service=_service(f"process-{shown}", "process"), cursor_key=_KEY, **more))
-        yield Api(layer="process", name=shown, app=app)
-    addresses = ProcessAddresses(**dict.fromkeys(ProcessAddresses.__struct_fields__, NOBODY))
-    experience = create_experience(
-        ExperienceSettings(service=_service("experience", "experience"), processes=addresses)
-    )
+    for name in processes():
+        wanted: Any = ProcessSettings if name in flows() else OperationsSettings
+        more: dict[str, Any] = {"engine": _ENGINE, "systems": _SYSTEMS} if name in flows() else {}
+        app = creator_of(name)(wanted(service=_service(f"process-{name}", "process"), cursor_key=_KEY, **more))
+        yield Api(layer="process", name=name, app=app)
+    experience = create_experience(ExperienceSettings(service=_service("experience", "experience"), processes={}))
     yield Api(layer="experience", name="experience", app=experience)
 
 

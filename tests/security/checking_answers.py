@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from attacking import TELLING, Answer
+from attacking import Answer
+from giving_away import given_away
 from hostile_case import CLOSED, Case
 
 from servicekit.problems import PROBLEM_MEDIA_TYPE, PROBLEM_PATH
@@ -21,7 +22,7 @@ def wrong(case: Case, answer: Answer, secrets: tuple[str, ...] = ()) -> list[str
         found += _other_problem(case, answer)
     elif case.status != CLOSED and "trace-id" not in answer.headers:
         found.append("no trace id in the headers")
-    return [*found, *_told_too_much(answer, secrets)]
+    return [*found, *given_away(answer.status, answer.body, secrets)]
 
 
 def _other_problem(case: Case, answer: Answer) -> Iterator[str]:
@@ -39,11 +40,3 @@ def _other_problem(case: Case, answer: Answer) -> Iterator[str]:
     if case.pointer:
         told["places"] = ([case.pointer], [error["pointer"] for error in problem.get("errors", ())])
     yield from (f"{what}: {found}, not {wanted}" for what, (wanted, found) in told.items() if wanted != found)
-
-
-def _told_too_much(answer: Answer, secrets: tuple[str, ...]) -> Iterator[str]:
-    """Good answers are business data, which have secrets neither; but only problems must not tell of what is behind."""
-    if answer.status >= 400 and (found := TELLING.search(answer.body)):
-        yield f"it tells of {found[0]!r}"
-    if any(secret.encode() in answer.body for secret in secrets):
-        yield "it holds a secret"

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from joserfc.jwk import RSAKey
 from running_system import RunningSystem
 
-from launcher.settings import DEMO_SCOPES, ERP_REFERENCES, ONBOARDING_SCOPES, RECOGNITION_SCOPES, RELEASE_SCOPES, issuer
+from launcher.settings import DEMO_SCOPES, issuer
+from process_apis.finding import processes, scopes_of
 from servicekit.clock import SystemClock
 
 LIFE = timedelta(minutes=15)
@@ -24,10 +25,7 @@ SCOPES = {
     "experience": tuple(one for one in DEMO_SCOPES if one.startswith("experience.")),
     "process": tuple(one for one in DEMO_SCOPES if not one.startswith("experience.") and one != "actor.assert"),
     "system": (
-        *ONBOARDING_SCOPES,
-        *RELEASE_SCOPES,
-        *RECOGNITION_SCOPES,
-        *(f"erp.{what}.read" for what in ERP_REFERENCES),
+        *(scope for process in processes() for scope in scopes_of(process).needed),
         "identity.accounts.read",
     ),
 }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 
 import pytest
 from attacking import Attacker, attacker
 from checking_answers import wrong
 from every_case import CASES, DOCUMENT, with_section
+from giving_away import secrets_of
 from hostile_case import Case
 from played_day import PlayedDay
 
@@ -25,8 +25,7 @@ async def hostile(whole_day: PlayedDay) -> AsyncIterator[Attacker]:
 @pytest.fixture(scope="module")
 def secrets(whole_day: PlayedDay) -> tuple[str, ...]:
     """Everything that the running system keeps secret."""
-    kept: dict[str, str] = json.loads((whole_day.system.site.places.secrets / "secrets.json").read_bytes())
-    return tuple(kept.values())
+    return secrets_of(whole_day.system.site)
 
 
 @pytest.mark.parametrize("case", IN_ORDER, ids=lambda case: case.name)

@@ -81,22 +81,22 @@ async def _of_the_projects(system: RunningSystem, firm: Firm, plan: Plan) -> dic
     seeded = kantata.records(firm)
     roles = {row["body"]["name"]: row["id"] for row in seeded["roles"]}
     workspaces = {row["body"]["title"]: row["id"] for row in seeded["workspaces"]}
-    sold = {one.name: one for one in await _opportunities(system)}
+    sold = {one.name: one for one in await opportunities(system)}
     rows: dict[str, list[Row]] = {"external_references": [], "timesheet_submissions": [], "time_entries": []}
     for n, deal in enumerate(one for one in firm.history if one.entity == ENTITY):
         workspace = workspaces[f"{kantata.project_number(deal)} {deal.name}"]
-        rows["external_references"] += _references(deal, workspace, sold[deal.name])
-        project = _Project(n, workspace, roles, firm)
+        rows["external_references"] += references(deal, workspace, sold[deal.name])
+        project = ProjectWork(n, workspace, roles, firm, is_bad=n % BAD_EVERY == BAD_EVERY - 1)
         rows["timesheet_submissions"] += project.timesheets()
         rows["time_entries"] += project.entries(plan.entries_of_a_project)
     return rows
 
 
-class _Project:
+class ProjectWork:
     """The work on one project: two people, each with a timesheet that their manager has approved."""
 
-    def __init__(self, n: int, workspace: str, roles: dict[str, str], firm: Firm) -> None:
-        staff = consultants(firm, ENTITY)
+    def __init__(self, n: int, workspace: str, roles: dict[str, str], firm: Firm, *, is_bad: bool = False) -> None:
+        staff, self._is_bad = consultants(firm, ENTITY), is_bad
         self._n, self._workspace, self._roles, self._firm = n, workspace, roles, firm
         self._people = [staff[n % len(staff)], staff[(n + 1) % len(staff)]]
         self._stamp = f"{cut_off(firm) - timedelta(days=1)}T16:00:00+00:00"
@@ -105,8 +105,7 @@ class _Project:
         return [self._timesheet(place, person) for place, person in enumerate(self._people)]
 
     def entries(self, count: int) -> list[Row]:
-        is_bad = self._n % BAD_EVERY == BAD_EVERY - 1
-        return [self._entry(place, is_unpriced=is_bad and place == 0) for place in range(count)]
+        return [self._entry(place, is_unpriced=self._is_bad and place == 0) for place in range(count)]
 
     def _timesheet(self, place: int, person: Colleague) -> Row:
         first = cut_off(self._firm) - timedelta(days=28)
@@ -153,7 +152,7 @@ class _Project:
         return {"id": record_id, "body": fixed | body}
 
 
-def _references(deal: Deal, workspace: str, sold: Opportunity) -> Iterator[Row]:
+def references(deal: Deal, workspace: str, sold: Opportunity) -> Iterator[Row]:
     """What an onboarding writes on the project besides its contract's number: `mapping.project_references`."""
     found = (
         ("syncline-number", "Project", kantata.project_number(deal)),
@@ -178,7 +177,7 @@ def _references(deal: Deal, workspace: str, sold: Opportunity) -> Iterator[Row]:
         yield {"id": record_id, "body": body}
 
 
-async def _opportunities(system: RunningSystem) -> list[Opportunity]:
+async def opportunities(system: RunningSystem) -> list[Opportunity]:
     """What was sold, with our ids, as the onboarding reads it at the CRM's system API."""
     client = "process-project-onboarding"
     secret = system.site.vault.secret(f"client {client}")

@@ -49,14 +49,6 @@ def end_state(seen: Seen) -> dict[str, Counter[tuple[Any, ...]]]:
     }
 
 
-def lost_and_doubled(undisturbed: Seen, disturbed: Seen) -> tuple[list[str], list[str]]:
-    """What the disturbed day lacks and what it has too much of, against the undisturbed one."""
-    wanted, found = end_state(undisturbed), end_state(disturbed)
-    lost = [f"{kind}: {record}" for kind in wanted for record in (wanted[kind] - found[kind]).elements()]
-    doubled = [f"{kind}: {record}" for kind in found for record in (found[kind] - wanted[kind]).elements()]
-    return lost, doubled
-
-
 def _counted(records: list[Record], names: tuple[str, ...], more: Any = None) -> Counter[tuple[Any, ...]]:
     def told(record: Record) -> tuple[Any, ...]:
         shown = tuple(record.get(name) for name in names)

@@ -1,75 +1,115 @@
-"""What became of each case of tests/faults, for `.syncline/reports/faults.json`."""
+"""What became of each case of the fault harness, for `.syncline/reports/faults.json`."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 
 import msgspec
+from fault_points import Point
+from fault_state import Differences
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One case: what it was struck by, and how many records it lacked or had too many of at its end."""
+    """One case: a strike and a seed. Records are counted; `stuck` and `in_doubt` are runs.
 
-    name: str
-    struck: tuple[str, ...]
-    lost: int
-    doubled: int
-    ended: bool  # False: it broke off before its end could be compared
-    seconds: float
+    `in_doubt`: nobody can tell whether the vendor was written to, and a person has been asked. `healed`: exceptions
+    that resolved themselves. `takeover_s`: from the strike until the first parked run went on.
+    """
 
-    @property
-    def diverged(self) -> bool:
-        """Whether it did not end as the undisturbed day."""
-        return not self.ended or bool(self.lost or self.doubled)
-
-
-class FaultsReport(msgspec.Struct, frozen=True, kw_only=True):
-    """All cases. `lost` and `doubled` count records, `diverged` counts cases."""
-
-    cases: int
+    strike: str
+    seed: int
+    does: str
+    points: tuple[str, ...]
+    parked: int
+    takeover_s: float | None
     lost: int
     doubled: int
     diverged: int
+    stuck: tuple[str, ...]
+    in_doubt: tuple[str, ...]
+    healed: dict[str, int]
+    seconds: float
+    replay: str
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.lost or self.doubled or self.diverged or self.stuck)
+
+
+class FaultsReport(msgspec.Struct, frozen=True, kw_only=True):
+    """All cases. `points_found` are crash points of the undisturbed round, `unstruck` those that no case came to.
+
+    `residual` are the writes whose doubt only a person can settle, should a process stand still before sending one.
+    """
+
+    seconds: float
+    points_found: int
+    points_struck: int
+    unstruck: tuple[str, ...]
+    runs_of_a_round: int
+    cases: int
+    failed: int
+    lost: int
+    doubled: int
+    diverged: int
+    stuck: int
+    in_doubt: int
+    residual: tuple[str, ...]
+    load: float
     rows: tuple[Row, ...]
 
 
-class Case:
-    """One case while it runs."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._struck: list[str] = []
-        self._ended: tuple[int, int] | None = None
-        self._began = time.monotonic()
-
-    def struck(self, by: str) -> None:
-        """Something was done to the system."""
-        self._struck.append(by)
-
-    def ended(self, lost: Sequence[str], doubled: Sequence[str]) -> None:
-        """The end was compared with the undisturbed one."""
-        self._ended = (len(lost), len(doubled))
-
-    def row(self) -> Row:
-        lost, doubled = self._ended or (0, 0)
-        return Row(
-            name=self._name,
-            struck=tuple(self._struck),
-            lost=lost,
-            doubled=doubled,
-            ended=self._ended is not None,
-            seconds=round(time.monotonic() - self._began, 1),
-        )
+def replay(strike: str, seed: int) -> str:
+    """The one command that plays the case again."""
+    return f'make faults FAULT="{strike} --seed {seed}"'
 
 
-def report(rows: Iterable[Row]) -> FaultsReport:
+def told(differences: Differences) -> list[str]:
+    """The differences in lines, with only the part of two rows in which they differ."""
+    return [
+        f"  {kind}: {_short(one)}" for kind in ("lost", "doubled", "diverged") for one in getattr(differences, kind)
+    ]
+
+
+def _short(line: str) -> str:
+    kind, _, rest = line.partition(": ")
+    new, parts, old = rest.partition(", not ")
+    if not parts:
+        return line[:300]
+    start = next((place for place, (a, b) in enumerate(zip(new, old, strict=False)) if a != b), 0)
+    return f"{kind}: ...{new[max(0, start - 80) : start + 100]}... instead of ...{old[start : start + 100]}..."
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """How long it took, and what else the machine had to do when it began."""
+
+    seconds: float
+    load: float
+
+
+def report(
+    rows: Sequence[Row], found: Collection[Point], residual: tuple[str, ...], runs: int, machine: Machine
+) -> FaultsReport:
     """The rows and their sums."""
-    held = tuple(rows)
+    struck = {point for row in rows for point in row.points}
+    sums = Counter({"lost": 0, "doubled": 0, "diverged": 0})
+    for row in rows:
+        sums.update(lost=row.lost, doubled=row.doubled, diverged=row.diverged)
     return FaultsReport(
-        cases=len(held),
-        lost=sum(row.lost for row in held),
-        doubled=sum(row.doubled for row in held),
-        diverged=sum(row.diverged for row in held),
-        rows=held,
+        seconds=round(machine.seconds, 1),
+        points_found=len(found),
+        points_struck=len({str(point) for point in found} & struck),
+        unstruck=tuple(sorted({str(point) for point in found} - struck)),
+        runs_of_a_round=runs,
+        cases=len(rows),
+        failed=sum(row.failed for row in rows),
+        lost=sums["lost"],
+        doubled=sums["doubled"],
+        diverged=sums["diverged"],
+        stuck=sum(len(row.stuck) for row in rows),
+        in_doubt=sum(len(row.in_doubt) for row in rows),
+        residual=residual,
+        load=round(machine.load, 1),
+        rows=tuple(rows),
     )

@@ -82,13 +82,18 @@ class Syncline:
     async def project_page(self, project_id: str) -> dict[str, Any]:
         return await self._screen(f"/experience/v1/projects/{project_id}")
 
-    async def process(self, method: str, path: str, *, actor: str | None = None, **more: Any) -> httpx.Response:
-        """A call of a process API, as that person. Raises RuntimeError with what it says against it."""
+    async def process(
+        self, method: str, path: str, *, actor: str | None = None, key: str | None = None, **more: Any
+    ) -> httpx.Response:
+        """A call of a process API, as that person. Raises RuntimeError with what it says against it.
+
+        The same *key* is the same command; without one every call is another.
+        """
         headers = {"Authorization": f"Bearer {self._tokens['process']}"}
         if actor is not None:
             headers["Syncline-Actor"] = actor
         if method == "POST":
-            headers["Idempotency-Key"] = str(uuid4())
+            headers["Idempotency-Key"] = key or str(uuid4())
         answer = await self._http.request(method, path, headers=headers, **more)
         for _ in range(_REPEATS):
             if not (answer.is_error and answer.json().get("retryable")):

@@ -15,14 +15,7 @@ from launcher.problem import tail
 from launcher.processes import Command, environment, python, spawn
 
 # What starts whole systems keeps more than one core busy; beside it goes what needs hardly any.
-SYSTEMS = (
-    "tests/bench",
-    "tests/contract/test_behaviour.py",
-    "tests/edge",
-    "tests/faults",
-    "tests/scenarios",
-    "tests/security",
-)
+SYSTEMS = tuple(f"tests/{kind}" for kind in ("bench", "edge", "faults", "fuzz", "scenarios", "security"))
 HALVES = (SYSTEMS, ("tests", *(f"--ignore={path}" for path in SYSTEMS)))
 NO_TESTS = 5  # pytest's exit code when it found none
 
@@ -83,11 +76,7 @@ GATES = (
     Gate(name="lint", command=python("-m", "ruff", "check", ".")),
     Gate(name="types", command=python("-m", "mypy")),
     Gate(name="layers", command=python("-c", "from importlinter.cli import lint_imports_command as run; run()")),
-    # how the running services behave by their contracts is for `make test` and `make fuzz`
-    Gate(
-        name="contracts",
-        command=python("-m", "pytest", "-q", "tests/contract", "--ignore=tests/contract/test_behaviour.py"),
-    ),
+    Gate(name="contracts", command=python("-m", "pytest", "-q", "tests/contract")),
     Gate(
         name="vulnerabilities",
         command=python(

@@ -16,6 +16,7 @@ from launcher.problem import LaunchError
 from launcher.site import Site
 from launcher.vault import write_private
 from launcher.vendors import VENDORS
+from process_apis.finding import flows, processes, scopes_of
 
 Document = dict[str, Any]
 Maker = Callable[[Site, str], Document]  # the component's name -> its settings
@@ -24,52 +25,20 @@ PORT_VARIABLE = "SYNCLINE_PORT"
 SETTINGS_VARIABLE = "SYNCLINE_SETTINGS"
 
 CAPABILITIES = tuple(dict.fromkeys(vendor.capability for vendor in VENDORS))
-FLOWS = ("project-onboarding", "invoice-release", "revenue-recognition")  # processes with workflows of their own
-PROCESSES = (*FLOWS, "operations")
-PSA_RESOURCES = ("projects", "tasks", "milestones", "resource-requests", "assignments", "resources")
-ERP_REFERENCES = ("legal-entities", "dimension-values", "tax-codes", "accounting-periods", "payment-terms")
+FLOWS = flows()  # processes with workflows of their own
+PROCESSES = processes()
 PORTAL, EDGE_ADMIN = "gateway-portal", "edge-admin"
 DEMO = "demo"  # the client that plays the day, on behalf of the firm's people
-# What project-onboarding may do at the system layer: never read pay.
-ONBOARDING_SCOPES = (
-    *("crm.opportunities.read", "crm.customers.read", "crm.contracts.read"),
-    *("hr.workers.read", "hr.absences.read", "identity.account-matches.write"),
-    *(f"psa.{what}.{how}" for what in PSA_RESOURCES for how in ("read", "write")),
-    *(f"billing.{what}.{how}" for what in ("accounts", "schedules") for how in ("read", "write")),
-    *(f"erp.{what}.read" for what in ERP_REFERENCES),
-    *(f"erp.{what}.{how}" for what in ("customer-accounts", "project-shells") for how in ("read", "write")),
-)
-# What invoice-release may do: it reads what was agreed and done, and writes invoices, receivables and marks.
-RELEASE_SCOPES = (
-    *("crm.contracts.read", "crm.customers.read", "billing.schedules.read"),
-    *(f"psa.{what}.read" for what in ("projects", "milestones", "time-entries", "expenses", "rate-cards")),
-    *(f"psa.billing-marks.{how}" for how in ("read", "write")),
-    *(f"billing.{what}.{how}" for what in ("invoices", "credit-notes") for how in ("read", "write")),
-    *(f"erp.{what}.read" for what in ("legal-entities", "tax-codes", "accounting-periods", "customer-accounts")),
-    *(f"erp.{what}.read" for what in ("exchange-rates", "ledger-entries")),
-    *(f"erp.receivables.{how}" for how in ("read", "write")),
-)
-# What revenue-recognition may do: it alone may ask what people cost, and it writes nothing but journals.
-RECOGNITION_SCOPES = (
-    *("crm.contracts.read", "hr.cost-rates.read", "billing.invoices.read", "psa.recognised-revenue.read"),
-    *(f"psa.{what}.read" for what in ("projects", "milestones", "time-entries", "expenses", "rate-cards", "resources")),
-    *(f"erp.{what}.read" for what in ("legal-entities", "accounting-periods", "exchange-rates")),
-    *(f"erp.{what}.read" for what in ("ledger-entries", "account-balances")),
-    *(f"erp.journals.{how}" for how in ("read", "write")),
-)
 # What the screens read at the process layer.
 EXPERIENCE_SCOPES = (
     *("project-onboarding.onboardings.read", "operations.exceptions.read"),
     *("invoice-release.releases.read", "revenue-recognition.recognitions.read"),
 )
+# The firm's people may be allowed everything that the open layers offer.
 DEMO_SCOPES = (
     *("experience.overview.read", "experience.projects.read", "actor.assert"),
     *("experience.invoicing.read", "experience.tie-outs.read"),
-    *("project-onboarding.onboardings.read", "project-onboarding.onboardings.write"),
-    *("operations.exceptions.read", "operations.exceptions.write", "operations.approvals.read"),
-    *("operations.approvals.decide", "operations.bindings.read", "operations.bindings.write", "operations.audit.read"),
-    *(f"invoice-release.releases.{how}" for how in ("read", "write", "decide")),
-    *(f"revenue-recognition.recognitions.{how}" for how in ("read", "write")),
+    *(scope for process in PROCESSES for scope in scopes_of(process).offered),
 )
 
 
@@ -178,7 +147,7 @@ def experience(site: Site, name: str) -> Document:
     """The experience API, which reads process APIs only."""
     return {
         "service": service(site, name, "experience", schema="experience"),
-        "processes": {process.replace("-", "_"): site.address(f"process-{process}") for process in PROCESSES},
+        "processes": {process: site.address(f"process-{process}") for process in PROCESSES},
     }
 
 
@@ -206,10 +175,7 @@ def portal(site: Site, name: str) -> Document:
 
 # client -> the layers that it calls, the scopes that it has there
 CLIENTS = (
-    ("process-project-onboarding", ("system",), ONBOARDING_SCOPES),
-    ("process-invoice-release", ("system",), RELEASE_SCOPES),
-    ("process-revenue-recognition", ("system",), RECOGNITION_SCOPES),
-    ("process-operations", ("system",), ()),
+    *((f"process-{process}", ("system",), scopes_of(process).needed) for process in PROCESSES),
     ("experience", ("process",), EXPERIENCE_SCOPES),
     (DEMO, ("experience", "process"), DEMO_SCOPES),
 )

@@ -21,6 +21,7 @@ Document = dict[str, Any]
 STRIPE_ACCOUNTS = {"DE": "DE01", "US": "US01", "GB": "GB01"}  # an account per legal entity
 DELIVERING = frozenset({"stripe"})
 ANY_DAY = date(2026, 1, 1)  # the firm's entities are the same on every day
+WEBHOOK_PAUSES_S = (1, 5, 15, 30, 60, 120)  # a live account's events are delivered again for three days
 KANTATA_ZONE = "Europe/Berlin"
 TENANT = "5f1d3c1e-7a55-4c66-9c4b-2f6f0a7d9b10"  # a made-up Entra tenant
 
@@ -106,7 +107,8 @@ def _stripe_accepts(site: Site) -> Document:
                 "invoice_prefix": entity_code,
             }
             for country, entity_code in STRIPE_ACCOUNTS.items()
-        ]
+        ],
+        "webhook_pauses_s": WEBHOOK_PAUSES_S,
     }
 
 

@@ -17,7 +17,7 @@ from experience_api.invoicing.routes import InvoicingRoutes
 from experience_api.invoicing.screen import InvoicingScreen
 from experience_api.overview.routes import OverviewRoutes
 from experience_api.overview.screen import OverviewScreen
-from experience_api.processes import ProcessAddresses, connected
+from experience_api.processes import connected
 from experience_api.project_page.routes import ProjectRoutes
 from experience_api.project_page.screen import ProjectScreen
 from experience_api.sections import Sections
@@ -52,7 +52,7 @@ class ExperienceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     """What the experience API needs to know to start."""
 
     service: ServiceSettings
-    processes: ProcessAddresses
+    processes: dict[str, str]  # the base URL of each process API, by its name
 
 
 def create_app(

@@ -29,15 +29,6 @@ _NO_SUCH_ENTITY = frozenset({"not_bound", "unknown_legal_entity"})
 T = TypeVar("T")
 
 
-class ProcessAddresses(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The base URL of each process API."""
-
-    project_onboarding: str
-    operations: str
-    invoice_release: str
-    revenue_recognition: str
-
-
 class Upstreams(msgspec.Struct, frozen=True, kw_only=True):
     """A client of each process API."""
 
@@ -147,8 +138,11 @@ async def _all(upstream: Upstream, path: str, params: Mapping[str, Any], returns
 
 
 @asynccontextmanager
-async def connected(addresses: ProcessAddresses, settings: ServiceSettings, clock: Clock) -> AsyncIterator[Processes]:
-    """The clients, with a token that is fetched when first needed."""
+async def connected(addresses: Mapping[str, str], settings: ServiceSettings, clock: Clock) -> AsyncIterator[Processes]:
+    """The clients, with a token that is fetched when first needed. *addresses*: base URLs by the processes' names.
+
+    Raises MISCONFIGURED where one is missing that a screen reads.
+    """
     async with AsyncExitStack() as stack:
         tokens = ClientCredentials(
             settings.issuer,
@@ -159,14 +153,18 @@ async def connected(addresses: ProcessAddresses, settings: ServiceSettings, cloc
         )
         stack.push_async_callback(tokens.aclose)
 
-        async def client(name: str, address: str) -> Upstream:
-            return await stack.enter_async_context(Upstream(name, address, auth=tokens, timeout_s=TIMEOUT_S))
+        async def client(process: str) -> Upstream:
+            if process not in addresses:
+                raise Failure(Kind.MISCONFIGURED, f"The settings name no address of {process}.")
+            return await stack.enter_async_context(
+                Upstream(process, addresses[process], auth=tokens, timeout_s=TIMEOUT_S)
+            )
 
         yield Processes(
             Upstreams(
-                onboarding=await client("project-onboarding", addresses.project_onboarding),
-                operations=await client("operations", addresses.operations),
-                invoicing=await client("invoice-release", addresses.invoice_release),
-                recognition=await client("revenue-recognition", addresses.revenue_recognition),
+                onboarding=await client("project-onboarding"),
+                operations=await client("operations"),
+                invoicing=await client("invoice-release"),
+                recognition=await client("revenue-recognition"),
             )
         )

@@ -18,9 +18,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sandboxkit.callers import Callers, Write, changes, trace_of
 from sandboxkit.faults import Fault, Faults
 from sandboxkit.store import Record, Store
-from sandboxkit.tally import Tally
+from sandboxkit.tally import Tally, pattern
 
 Action = Callable[[Record], Awaitable[Any]]
 
@@ -46,6 +47,7 @@ class Context:
     clock: VendorClock = field(default_factory=VendorClock)
     faults: Faults = field(default_factory=Faults)
     tally: Tally = field(default_factory=Tally)
+    callers: Callers = field(default_factory=Callers)  # one for all vendors of a process
 
 
 @dataclass(frozen=True)
@@ -85,17 +87,26 @@ class _FaultDoor:
             await self._app(scope, receive, send)
             return
         body = await _whole_body(receive)
-        method, path = scope["method"], scope["path"]
-        self._context.tally.count(method, path)
-        fault = self._context.faults.take(method, path)
+        method, path, context = scope["method"], scope["path"], self._context
+        context.tally.count(method, path)
+        await self._meet(trace_of(scope), method, path)
+        fault = context.faults.take(method, path)
         number = self._note(method, scope, body)
         status = await self._pass(scope, body, send, fault)
         if number is not None:
             self._context.store.note_outcome(number, status, fault.kind if fault else None)
 
+    async def _meet(self, trace: str, method: str, path: str) -> None:
+        """Note who calls, and hold the call if it was waited for; a token is got for whoever asks next."""
+        callers, is_write = self._context.callers, changes(method, path)
+        if "token" not in path:
+            callers.came(Write(self._context.base_url, trace, method, pattern(path)), is_write=is_write)
+            if callers.is_awaited(trace):
+                await self._context.faults.hold("next", method, path, trace)
+
     def _note(self, method: str, scope: Scope, body: bytes) -> int | None:
         """Only what may change something is written down, and never a token request: it holds a secret."""
-        if method in {"GET", "HEAD", "OPTIONS"} or "token" in scope["path"]:
+        if not changes(method, scope["path"]):
             return None
         at = self._context.clock.now().isoformat()
         return self._context.store.note(at, method, scope["path"], body.decode("utf-8", "replace"))
@@ -116,12 +127,15 @@ class _FaultDoor:
             return refusal.status_code
         if kind == "latency" and fault is not None:
             await asyncio.sleep(fault.seconds)
+        called = (scope["method"], scope["path"], trace_of(scope))
         if kind == "hold_before":
-            await self._context.faults.hold("before", scope["method"], scope["path"])
+            await self._context.faults.hold("before", *called)
         answer = _Answer()
         await self._app(scope, _replay(body), answer.keep)
         if kind == "hold_after":
-            await self._context.faults.hold("after", scope["method"], scope["path"])
+            await self._context.faults.hold("after", *called)
+        if kind == "hold_next":
+            self._context.callers.hold_next(called[-1])
         if kind == "lose_answer":
             _abort(scope)
             return answer.status
@@ -181,6 +195,7 @@ def _control_routes(context: Context, actions: Mapping[str, Action]) -> list[Bas
         ("POST", "/_sandbox/held/{held_id:int}/release", doors.release),
         ("GET", "/_sandbox/journal", doors.journal),
         ("GET", "/_sandbox/requests", doors.requests),
+        ("GET", "/_sandbox/writes", doors.writes),
         ("GET", "/_sandbox/kinds", doors.kinds),
         ("GET", "/_sandbox/records/{kind}", doors.records),
         ("POST", "/_sandbox/records/{kind}", doors.seed),
@@ -229,6 +244,7 @@ class _Control:
         return JSONResponse({"id": fault.id}, 201)
 
     async def clear_faults(self, _: Request) -> Response:
+        self._context.callers.clear()
         self._context.faults.clear()
         return Response(status_code=204)
 
@@ -244,6 +260,9 @@ class _Control:
 
     async def requests(self, _: Request) -> Response:
         return JSONResponse(self._context.tally.shown())
+
+    async def writes(self, _: Request) -> Response:
+        return JSONResponse(self._context.callers.shown(self._context.base_url))
 
     async def kinds(self, _: Request) -> Response:
         return JSONResponse(self._context.store.kinds())

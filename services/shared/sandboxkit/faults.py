@@ -6,7 +6,9 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
-FaultKind = Literal["outage", "latency", "throttle", "expire_token", "hold_before", "hold_after", "lose_answer", "drop"]
+FaultKind = Literal[
+    "outage", "latency", "throttle", "expire_token", "hold_before", "hold_after", "hold_next", "lose_answer", "drop"
+]
 FAULT_KINDS: tuple[str, ...] = get_args(FaultKind)
 
 
@@ -16,7 +18,8 @@ class Fault:
 
     outage: the vendor's own 5xx, no effect. drop: the connection closes, no effect. latency: `seconds` pass first.
     throttle: the vendor's own 429. expire_token: the vendor's own 401 for a stale token. hold_before and hold_after:
-    the request waits, before or after its effect, until it is released. lose_answer: the effect happens, then the
+    the request waits, before or after its effect, until it is released. hold_next: the request passes, and the next
+    one of its caller, to whichever vendor, waits before its effect. lose_answer: the effect happens, then the
     connection closes. `times` counts down; none means until it is removed. `skip` lets so many matching requests pass.
     """
 
@@ -45,10 +48,12 @@ class Held:
     stage: str
     method: str
     path: str
+    trace: str = ""
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
     def shown(self) -> dict[str, Any]:
-        return {"id": self.id, "stage": self.stage, "method": self.method, "path": self.path}
+        names = ("id", "stage", "method", "path", "trace")
+        return {name: getattr(self, name) for name in names}
 
 
 class Faults:
@@ -98,9 +103,9 @@ class Faults:
         held.released.set()
         return True
 
-    async def hold(self, stage: str, method: str, path: str) -> None:
+    async def hold(self, stage: str, method: str, path: str, trace: str = "") -> None:
         """Wait here until someone releases the request."""
-        held = Held(next(self._numbers), stage, method, path)
+        held = Held(next(self._numbers), stage, method, path, trace)
         self._held[held.id] = held
         try:
             await held.released.wait()

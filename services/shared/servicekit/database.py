@@ -111,9 +111,9 @@ def _still_there(connection: Any, _record: object, _proxy: object) -> None:
 
     To ask the database instead, as the pool would by itself, costs a round trip for each transaction.
     """
-    driver = connection.driver_connection
-    readable, _, _ = select.select([driver.pgconn.socket], [], [], 0)
-    if readable:
+    looking = select.poll()  # unlike `select`, it bears descriptors beyond 1023
+    looking.register(connection.driver_connection.pgconn.socket, select.POLLIN)
+    if looking.poll(0):
         raise DisconnectionError
 
 

@@ -9,6 +9,7 @@ import uvloop
 from starlette.types import ASGIApp
 
 from sandboxkit.app import Context
+from sandboxkit.callers import Callers
 from sandboxkit.server import serve
 from sandboxkit.store import Store
 from servicekit import logs
@@ -36,11 +37,12 @@ def serve_sandboxes() -> None:
     """Serve until a signal comes."""
     settings = load(SandboxesSettings)
     logs.configure(service="sandboxes")
-    apps = {chosen.port: sandbox_app(chosen, settings) for chosen in settings.sandboxes}
+    callers = Callers()
+    apps = {chosen.port: sandbox_app(chosen, settings, callers) for chosen in settings.sandboxes}
     uvloop.run(serve(apps, settings.host))
 
 
-def sandbox_app(chosen: SandboxSettings, settings: SandboxesSettings) -> ASGIApp:
+def sandbox_app(chosen: SandboxSettings, settings: SandboxesSettings, callers: Callers) -> ASGIApp:
     """The application of one vendor's sandbox, its state in the settings' folder."""
     module = importlib.import_module(f"system_apis.{chosen.vendor}.sandbox")
     context = Context(
@@ -48,6 +50,7 @@ def sandbox_app(chosen: SandboxSettings, settings: SandboxesSettings) -> ASGIApp
         control_key=settings.control_key.reveal(),
         base_url=f"http://{settings.host}:{chosen.port}",
         config=chosen.config,
+        callers=callers,
     )
     app: ASGIApp = module.create_sandbox_app(context)
     return app

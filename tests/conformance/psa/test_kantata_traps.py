@@ -1,5 +1,6 @@
 """What is Kantata's own about time and money: its traps, the calls it takes, and what the shadow invoice is like."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
@@ -224,6 +225,17 @@ async def test_what_is_invoiced_is_neither_changed_nor_withdrawn(stage: Any, pro
     await stage.psa.cancel_billing_mark(mark.id)
     await stage.hands.withdraw(timesheet)
     assert "draft" == (await stage.psa.time_entry(entry)).status
+
+
+async def test_two_projects_of_a_new_customer_at_a_time_share_one_group(stage: Any) -> None:
+    """Neither finds a group, and yet only one is made."""
+    first = new_project("P-101", contract_number="D01")
+    second = new_project("P-102", contract_number="D02")
+    await asyncio.gather(
+        stage.psa.create_project(first, "key-00000011"), stage.psa.create_project(second, "key-00000012")
+    )
+    kinds = (await stage.control.get("/_sandbox/kinds")).json()
+    assert (2, 1) == (kinds["workspaces"], kinds["workspace_groups"])
 
 
 async def test_moments_carry_the_account_s_offset(stage: Any, project: str) -> None:

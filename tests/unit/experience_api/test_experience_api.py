@@ -11,12 +11,12 @@ from api_callers import TokenSaysAll, calling, process_service, token
 from invoicing_facts import RELEASE
 
 from experience_api.app import ExperienceSettings, create_app
-from experience_api.processes import ProcessAddresses
+from process_apis.finding import processes
 from servicekit.clock import SettableClock
 from servicekit.limits import Limiter
 from servicekit.migrate import migrate
 
-NOBODY = dict.fromkeys(ProcessAddresses.__struct_fields__, "http://127.0.0.1:1")
+NOBODY = dict.fromkeys(processes(), "http://127.0.0.1:1")
 ROUTES = [
     ("/v1/overview", "experience.overview.read"),
     ("/v1/projects/prj_1", "experience.projects.read"),
@@ -34,7 +34,7 @@ async def http(database_url: str, redis_url: str, still_clock: SettableClock) ->
     migrate(database_url, "experience", "experience_api:migrations")
     shared = process_service("experience", database_url, redis_url)
     service = msgspec.structs.replace(shared, layer="experience", audience="syncline-experience", schema="experience")
-    settings = ExperienceSettings(service=service, processes=ProcessAddresses(**NOBODY))
+    settings = ExperienceSettings(service=service, processes=NOBODY)
     limiter = Limiter(1000, clock=still_clock)
     async with calling(create_app(settings, clock=still_clock, verifier=TokenSaysAll(), limiter=limiter)) as client:
         yield client

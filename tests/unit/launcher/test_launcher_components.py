@@ -135,7 +135,7 @@ def test_only_revenue_recognition_may_ask_what_people_cost() -> None:
 def test_operations_wakes_the_runs_of_every_process(site: Site) -> None:
     """It works in each engine's schema; a process works in its own."""
     schemas = settings.database(site, "database")["schemas"]
-    engines = ["engine_project_onboarding", "engine_invoice_release", "engine_revenue_recognition"]
+    engines = ["engine_invoice_release", "engine_project_onboarding", "engine_revenue_recognition"]
     assert ["process", *engines] == schemas["process_operations"]
     assert ["process", "engine_invoice_release"] == schemas["process_invoice_release"]
 

@@ -1,6 +1,7 @@
 """Business rules as data: who must approve what, and whose an exception is. The files hold what the code needs."""
 
 import ast
+import tomllib
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +15,7 @@ from sold import CONTRACT
 import process_apis
 from canonical.money import Money
 from canonical.sales import Contract
+from process_apis.finding import flows, folder_of
 from process_apis.rules.reading import ApprovalRule, ExceptionRule, read_rules
 from servicekit.failures import Kind
 
@@ -24,7 +26,7 @@ LARGE, THIN, TERMS = (
     "the terms are not standard",
 )
 # Where a code may become an exception's; the rest of the package answers callers.
-RAISING = ("running.py", "operations/bindings.py", "project_onboarding", "invoice_release", "revenue_recognition")
+RAISING = (Path("running.py"), Path("operations/bindings.py"), *map(folder_of, flows()))
 # Codes that are answers to callers only, though they stand in those folders.
 ANSWERS = {"nothing_to_decide", "not_planned", "opportunity_not_found", "opportunity_not_won"} | {
     *("already_approved", "batch_is_over", "contract_not_found", "more_than_it_is_worth", "not_on_the_draft"),
@@ -99,6 +101,14 @@ def test_every_code_that_a_process_raises_has_a_rule() -> None:
     assert {"step_broke"} == _raised() - RULES.exceptions.keys()
 
 
+def test_a_code_has_one_rule() -> None:
+    """What several processes raise is told once, in process_apis/rules."""
+    root = Path(process_apis.__path__[0])
+    files = [root / "rules" / "exceptions.toml", *(folder_of(process) / "exceptions.toml" for process in flows())]
+    told = [code for file in files if file.exists() for code in tomllib.loads(file.read_text("utf-8"))]
+    assert sorted(RULES.exceptions) == sorted(told)
+
+
 def test_every_rule_is_for_something() -> None:
     """A code that nobody raises: none of ours, and no kind of failure."""
     said = {"several_accounts", "recognised_without_amount", "project_dimension_not_set", "refused"}
@@ -127,7 +137,8 @@ def test_a_rule_with_a_strange_field_is_refused() -> None:
 def _raised() -> set[str]:
     """The codes in the source of what raises exceptions: of every `Failure`, and of validation's findings."""
     root = Path(process_apis.__path__[0])
-    files = [file for name in RAISING for file in (root / name).rglob("*.py")] + [root / name for name in RAISING[:2]]
+    places = [root / place for place in RAISING]
+    files = [file for place in places for file in (place.rglob("*.py") if place.is_dir() else (place,))]
     trees = [ast.parse(file.read_text("utf-8")) for file in files]
     return {code for tree in trees for code in _codes(tree)} - ANSWERS
 

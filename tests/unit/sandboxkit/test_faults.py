@@ -22,8 +22,8 @@ def taken(faults: Faults, *requests: tuple[str, str]) -> list[str | None]:
 
 def test_the_kinds_of_fault_are_known() -> None:
     """What can go wrong between a vendor and its client; a new kind is a decision."""
-    wanted = {"outage", "latency", "throttle", "expire_token", "hold_before", "hold_after", "lose_answer", "drop"}
-    assert wanted == set(FAULT_KINDS)
+    held = {"hold_before", "hold_after", "hold_next"}
+    assert {"outage", "latency", "throttle", "expire_token", "lose_answer", "drop"} | held == set(FAULT_KINDS)
 
 
 def test_an_unknown_kind_is_refused() -> None:
@@ -97,10 +97,10 @@ def test_what_is_switched_on_is_shown(faults: Faults) -> None:
 
 async def test_a_held_request_waits_until_it_is_released(faults: Faults) -> None:
     """It is shown while it waits, and forgotten when it goes on."""
-    waiting = asyncio.create_task(faults.hold("before", "POST", "/accounts"))
+    waiting = asyncio.create_task(faults.hold("before", "POST", "/accounts", "0af7"))
     await asyncio.sleep(0)  # the task runs up to its waiting
     (held,) = faults.held()
-    assert {"id": held.id, "stage": "before", "method": "POST", "path": "/accounts"} == held.shown()
+    assert {"id": held.id, "stage": "before", "method": "POST", "path": "/accounts", "trace": "0af7"} == held.shown()
     assert not waiting.done()
     assert faults.release(held.id)
     await waiting

@@ -9,6 +9,7 @@ import msgspec
 
 from canonical.rounding import TaxRounding
 from canonical.sales import Contract
+from process_apis.finding import flows, folder_of
 
 
 class ExceptionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -109,7 +110,7 @@ def read_rules() -> Rules:
     """Raises msgspec.ValidationError for a rule file that is wrong."""
     matrix = _read("approvals.toml")
     return Rules(
-        exceptions=msgspec.convert(_read("exceptions.toml"), dict[str, ExceptionRule]),
+        exceptions=_exceptions(),
         approvals=ApprovalMatrix(
             rules=msgspec.convert(matrix["rule"], tuple[ApprovalRule, ...], strict=False),
             answer_within_hours=matrix["settings"]["answer_within_hours"],
@@ -117,6 +118,15 @@ def read_rules() -> Rules:
         invoicing=_invoicing(),
         revenue=msgspec.convert(_read("revenue.toml"), RevenueRules),
     )
+
+
+def _exceptions() -> dict[str, ExceptionRule]:
+    """Those of several processes, and each process's own."""
+    said = _read("exceptions.toml")
+    for process in flows():
+        own = folder_of(process) / "exceptions.toml"
+        said |= tomllib.loads(own.read_text("utf-8")) if own.exists() else {}
+    return msgspec.convert(said, dict[str, ExceptionRule])
 
 
 def _invoicing() -> InvoicingRules:

@@ -1,9 +1,11 @@
 """What the parts of the connector share: the calls, the settings, what is remembered, and finding a record's marker."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
+from weakref import WeakValueDictionary
 
 from servicekit.clock import Clock
 from servicekit.failures import Failure, Kind
@@ -45,6 +47,7 @@ class Account:
         self._people: Remembered[str] = Remembered(clock)  # e-mail or name by user
         self._internal: Remembered[bool] = Remembered(clock)  # whether a project has no customer
         self._field_names: dict[str, str] = {}
+        self._making: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # customers' groups, by customer
 
     async def _field_name(self, field_id: str) -> str:
         """A record's custom field values come with names, not with ids. Names are read once per process."""

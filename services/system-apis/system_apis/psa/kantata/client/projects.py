@@ -4,6 +4,8 @@ Closed for time is the stage `estimate`, open the stage `project`, closed is arc
 entered on an estimate is the account's setting; README.md says what to check.
 """
 
+import asyncio
+
 from canonical.delivery import NewProject, Project, ProjectAmendment
 from servicekit.failures import Failure, Kind
 from system_apis.listing import Listing
@@ -56,9 +58,8 @@ class Projects(Account):
             return earlier
         for row in project_references(new):
             searchable(row)  # refused before anything is made
-        group_id = await self._customer_group(new.customer_id, new.customer_name)
-        if group_id is None:
-            group_id = await self._new_customer_group(new.customer_id, new.customer_name)
+        group_id, was_made = await self._group_of(new)
+        if was_made:
             with half_done():
                 return await self._new_project(new, key, group_id)
         return await self._new_project(new, key, group_id)
@@ -106,6 +107,14 @@ class Projects(Account):
         for row in missing:
             await self._api.refer("Workspace", native_id, row)
         return await self._to_project(envelope, native_id) if not missing else await self.project(native_id)
+
+    async def _group_of(self, new: NewProject) -> tuple[str, bool]:
+        """The customer's group, and whether it had to be made. Of two projects at a time, one makes it for both."""
+        async with self._making.setdefault(new.customer_id, asyncio.Lock()):
+            found = await self._customer_group(new.customer_id, new.customer_name)
+            if found is not None:
+                return found, False
+            return await self._new_customer_group(new.customer_id, new.customer_name), True
 
     async def _customer_group(self, customer_id: str, name: str) -> str | None:
         """The client's group: by our reference, else the only one of that name, which gets our reference."""

@@ -1,0 +1,129 @@
+"""The fault harness's own rules: which points a seed takes, what rounds are compared by, and what the report counts."""
+
+import re
+from collections import Counter
+
+from fault_cases import Machine, Row, replay, report, told
+from fault_points import Found, Point, chosen, found_in
+from fault_state import Differences, between, compared
+from fault_world import FEW, MANY, contract_number, marks, unmarked
+
+RUN = "0af7651916cd43dd8448eb211c80319c"
+
+
+def _found(vendor: str, count: int) -> list[Found]:
+    return [
+        Found(point=Point(vendor=vendor, method="POST", path=f"/{place}", stage="before"), times=4, place=place)
+        for place in range(count)
+    ]
+
+
+def test_points_are_found_in_what_runs_wrote() -> None:
+    """Three at each write, two at a last one; what others wrote is none."""
+    first = {"trace": RUN, "method": "POST", "path": "/projects", "followed": True}
+    last = {"trace": RUN, "method": "PUT", "path": "/projects/{id}", "followed": False}
+    found = found_in([("psa", first), ("psa", {**first, "trace": "another"}), ("psa", last)], {RUN})
+    stages = [(one.point.method, one.point.stage, one.times, one.place) for one in found]
+    posts = [("POST", stage, 1, 0) for stage in ("after", "before", "next")]
+    assert [*posts, ("PUT", "after", 1, 1), ("PUT", "before", 1, 1)] == stages
+
+
+def test_a_point_s_pattern_finds_its_own_paths() -> None:
+    """Ids are anything with a digit in it; another write's path is not found."""
+    path = "/v2.0/{id}/production/companies()/journals()/Microsoft.NAV.post"
+    pattern = Point(vendor="erp", method="POST", path=path, stage="after").pattern
+    assert re.search(pattern, "/v2.0/7f-1/production/companies(1a)/journals(22)/Microsoft.NAV.post")
+    assert not re.search(pattern, "/v2.0/7f-1/production/companies(1a)/journals(22)")
+
+
+def test_a_run_of_seeds_takes_every_point() -> None:
+    """Three of each vendor a round; the same seed takes the same again."""
+    found = [*_found("psa", 10), *_found("erp", 2)]
+    taken = Counter(one.point for seed in range(4) for one, _ in chosen(found, seed))
+    assert {one.point for one in found} == set(taken)
+    assert chosen(found, 7) == chosen(found, 7)
+    assert {"psa": 3, "erp": 2} == Counter(one.point.vendor for one, _ in chosen(found, 7))
+
+
+def test_points_early_in_the_flow_let_more_pass() -> None:
+    """Or nobody would come to the later ones."""
+    picked = sorted(chosen(_found("psa", 3), 0), key=lambda one: one[0].place)
+    assert [2, 1, 0] == [skip for _, skip in picked]
+
+
+def test_rounds_differ_by_their_mark_alone() -> None:
+    """In contracts, customers' numbers, their tax ids and addresses; what only looks like a mark stays."""
+    assert {7} == marks(contract_number(7, "R1"))
+    assert {3, 12} == marks("K03A for C51201")
+    text = "P-DE01-K07R1, C50703, DE970703000, rechnung@k07w1.example"
+    assert unmarked(text.replace("07", "11")) == unmarked(text)
+    assert "CK07R1 K7A C5 DE98" == unmarked("CK07R1 K7A C5 DE98")
+
+
+def test_a_round_has_a_run_for_each_matter() -> None:
+    """What is credited was released in a run of its own."""
+    assert (9 + 1, 19 + 3) == (FEW.runs, MANY.runs)
+
+
+def test_a_round_is_what_came_and_went() -> None:
+    """What stood before is nobody's doing."""
+    before = {"invoices": Counter({"a open": 1, "b": 1})}
+    found = between(before, {"invoices": Counter({"a paid": 1, "b": 1}), "marks": Counter({"m": 2})})
+    assert {"invoices": Counter({"a paid": 1}), "marks": Counter({"m": 2})} == found.came
+    assert {"invoices": Counter({"a open": 1}), "marks": Counter()} == found.went
+
+
+def test_rounds_are_compared_record_by_record() -> None:
+    """What is missing is lost, what is too much is doubled, and what is both is not as it was."""
+    undisturbed = between({}, {"invoices": Counter({"a": 1, "b": 1}), "marks": Counter({"m": 1}), "runs": Counter(r=1)})
+    struck = between({}, {"invoices": Counter({"a": 1}), "marks": Counter({"m": 2}), "runs": Counter(s=1)})
+    found = compared(undisturbed, struck)
+    assert (("invoices: b",), ("marks: m",), ("runs: s, not r",)) == (found.lost, found.doubled, found.diverged)
+    assert not compared(undisturbed, undisturbed)
+
+
+def test_what_should_have_gone_and_stands_is_told() -> None:
+    """And what went though it should have stayed."""
+    before = {"invoices": Counter({"a open": 1, "b open": 1})}
+    undisturbed, struck = between(before, {"invoices": Counter({"b open": 1})}), between(before, before)
+    assert ("invoices: still a open",) == compared(undisturbed, struck).diverged
+    assert ("invoices: gone is a open",) == compared(struck, undisturbed).diverged
+
+
+def test_of_two_long_rows_the_difference_is_told() -> None:
+    """Not the hundred columns that are alike."""
+    lines = told(Differences(diverged=("run: " + "x" * 200 + "posted, not " + "x" * 200 + "stuck",)))
+    assert [f"  diverged: run: ...{'x' * 80}posted... instead of ...stuck..."] == lines
+
+
+def _row(strike: str, points: tuple[str, ...] = (), **counts: int) -> Row:
+    ended = {"lost": 0, "doubled": 0, "diverged": 0} | counts
+    return Row(
+        strike=strike,
+        seed=3,
+        does="",
+        points=points,
+        parked=1,
+        takeover_s=1.0,
+        stuck=(),
+        in_doubt=(),
+        healed={},
+        seconds=1.0,
+        replay=replay(strike, 3),
+        **ended,
+    )
+
+
+def test_the_report_counts_records_and_points() -> None:
+    """A case fails by any difference; a point that nobody came to is named."""
+    points = [one.point for one in _found("psa", 2)]
+    rows = [_row("kill-edge", ("psa POST /0 before",)), _row("kill-postgres", lost=2, doubled=1)]
+    made = report(rows, points, ("psa create_project: marker_search",), 19, Machine(seconds=60.04, load=1.5))
+    assert (2, 1, 2, 1, 0) == (made.cases, made.failed, made.lost, made.doubled, made.diverged)
+    assert (2, 1, ("psa POST /1 before",), 60.0) == (
+        made.points_found,
+        made.points_struck,
+        made.unstruck,
+        made.seconds,
+    )
+    assert 'make faults FAULT="kill-edge --seed 3"' == made.rows[0].replay
