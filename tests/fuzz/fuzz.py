@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from apis import CONTRACTS
-from fuzzing import Depth, FuzzReport, fuzz, plans
+from fuzzing import Depth, FuzzReport, Run, fuzz, plans
 from played_day import played_day
 
 from launcher import reports
@@ -25,17 +25,19 @@ async def main(examples: int, seed: int) -> int:
     wanted = list(plans(Depth(examples=examples), Depth(examples=max(1, examples // SHARE))))
     with tempfile.TemporaryDirectory(prefix="sl") as folder:
         async with played_day(Path(folder)) as played:
-            report = await fuzz(played.system, wanted, seed)
+            report = await fuzz(played.system, wanted, seed, _tell)
     path = reports.write(CONTRACTS.parent / ".syncline" / "reports", "fuzz", report)
     return _told(report, path, least=LEAST_CASES if examples >= EXAMPLES else 0)
 
 
+def _tell(run: Run) -> None:
+    answers = ", ".join(f"{count} x {status}" for status, count in run.statuses.items())
+    _say(f"{run.api} as {run.caller}: {run.cases} cases; {answers}")
+    if run.told:
+        _say(run.told)
+
+
 def _told(report: FuzzReport, path: Path, least: int) -> int:
-    for run in report.runs:
-        answers = ", ".join(f"{count} x {status}" for status, count in run.statuses.items())
-        _say(f"{run.api} as {run.caller}: {run.cases} cases; {answers}")
-        if run.told:
-            _say(run.told)
     kept = all(run.sound for run in report.runs)
     few = report.cases < least
     verdict = "all promises kept" if kept else "NOT all promises kept"
@@ -49,6 +51,7 @@ def _told(report: FuzzReport, path: Path, least: int) -> int:
 
 def _say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def _asked(arguments: list[str]) -> argparse.Namespace:

@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -103,13 +103,17 @@ def plans(whole: Depth | None, others: Depth | None) -> Iterator[Plan]:
                 yield Plan(file=file, contract=contract, caller=caller, depth=depth)
 
 
-async def fuzz(system: RunningSystem, wanted: list[Plan], seed: int) -> FuzzReport:
-    """Every plan, a few at a time; the report has them in their order."""
+async def fuzz(
+    system: RunningSystem, wanted: list[Plan], seed: int, tell: Callable[[Run], None] = lambda _run: None
+) -> FuzzReport:
+    """Every plan, a few at a time; the report has them in their order. *tell* hears of each when it is over."""
     places = asyncio.Semaphore(AT_ONCE)
 
     async def carried_out(plan: Plan) -> Run:
         async with places:
-            return await _run(system, plan, seed)
+            run = await _run(system, plan, seed)
+            tell(run)
+            return run
 
     runs = tuple(await asyncio.gather(*(carried_out(plan) for plan in wanted)))
     return FuzzReport(
