@@ -18,6 +18,7 @@ from running_system import RunningSystem
 
 from demo.authorities import matrix
 from launcher.settings import CLIENTS, issuer
+from servicekit.auth import ACTOR_SCOPE
 from servicekit.clock import SystemClock
 
 EVERYTHING = "everything"
@@ -64,7 +65,7 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
 
 def credentials(system: RunningSystem, layer: str, contract: dict[str, Any], caller: Caller) -> Credentials:
     if not caller.client:
-        return Credentials(token=_signed(system, layer, scopes_of(contract)))
+        return Credentials(token=_signed(system, layer, {*scopes_of(contract), ACTOR_SCOPE}))
     return Credentials(
         token_url=f"{system.site.origin}/oauth/token",
         resource=f"syncline-{layer}",
