@@ -19,8 +19,6 @@ HERE = Path(__file__).parent
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "stage" in metafunc.fixturenames:
         capability, *vendor = metafunc.definition.path.parent.relative_to(HERE).parts
-        if not (HERE / capability / "stage.py").is_file():
-            return
         vendors = vendor or vendors_of(capability)
         metafunc.parametrize("stage", [(capability, one) for one in vendors], ids=vendors, indirect=True)
 
