@@ -6,13 +6,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from crm.stage import Stage
 
 from canonical.money import Money, Rate
 from canonical.sales import Address, Cap, ExpensePolicy, PurchaseOrder, Retainer, TaxRegistration
 from servicekit.failures import Failure, Kind
 from system_apis.crm.port import Crm
 
-Stage = Any  # the class stands in conftest.py, which tests cannot import
 Collected = Callable[[AsyncIterator[Any], int], Coroutine[Any, Any, list[Any]]]
 
 

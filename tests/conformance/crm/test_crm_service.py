@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from crm.stage import Stage
 
 from canonical.events import OpportunityWon
 from servicekit.app import Service
@@ -23,7 +24,6 @@ from system_apis.connections import ConnectionSettings
 from system_apis.crm.app import create_app
 from system_apis.service import MIGRATIONS, SystemSettings
 
-Stage = Any  # the class stands in conftest.py, which tests cannot import
 SCHEMA = "system_crm"
 SCOPES = ("crm.opportunities.read", "crm.customers.read", "crm.contracts.read")
 

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from hr.stage import Stage
 
 from canonical.effective import DateRange, as_of
 from canonical.money import Rate
@@ -12,7 +13,6 @@ from canonical.people import Absence, Eligibility
 from servicekit.failures import Failure, Kind
 from system_apis.hr.port import Hr
 
-Stage = Any  # the class stands in conftest.py, which tests cannot import
 DAY = timedelta(days=1)
 
 
@@ -170,20 +170,20 @@ async def test_cost_rates_are_dated(stage: Stage) -> None:
 
 async def test_a_hidden_field_fails_and_is_never_empty(stage: Stage) -> None:
     """Whatever right is taken from us, check, list and single read are MISCONFIGURED, until it is given back."""
-    for domain in stage.domains:
-        await stage.act("revoke_domain", {"domain": domain})
+    for right in stage.rights:
+        await stage.take_right(right)
         for attempt in (stage.hr.check(), stage.hr.workers(None, None, 200), stage.worker("W1003")):
             with pytest.raises(Failure) as caught:
                 await attempt
             assert (Kind.MISCONFIGURED, "hr_field_hidden") == (caught.value.kind, caught.value.code)
-        await stage.act("grant_domain", {"domain": domain})
+        await stage.give_right(right)
         assert 40 == len((await stage.hr.workers(None, None, 200)).items)
 
 
 async def test_hidden_cost_rates_and_absence_fail(stage: Stage) -> None:
     """No cost rate and no absence are never told for the reason that we may not see them."""
-    await stage.act("revoke_domain", {"domain": "Worker Data: Compensation"})
-    await stage.act("revoke_domain", {"domain": "Worker Data: Leave of Absence"})
+    for right in stage.of_money_and_absence:
+        await stage.take_right(right)
     for attempt in (
         stage.hr.cost_rates(stage.native_id("W1001")),
         stage.hr.absences(stage.native_id("W1001"), stage.today, stage.today + DAY),
@@ -218,7 +218,7 @@ async def test_a_cursor_that_is_none_of_ours_is_malformed(stage: Stage, cursor: 
 async def test_a_stale_token_is_renewed_once(stage: Stage) -> None:
     """A call that is refused for its token is done with a new one."""
     await stage.worker("W1003")
-    await stage.act("expire_tokens", {})
+    await stage.expire_tokens()
     assert "Clara Weiss" == (await stage.worker("W1003")).name
 
 
@@ -236,7 +236,7 @@ async def test_a_vendor_in_trouble_is_told_as_such(stage: Stage, fault: str, kin
         with pytest.raises(Failure) as caught:
             await attempt
         assert (kind, True) == (caught.value.kind, caught.value.kind.retryable)
-        assert "workday" not in caught.value.detail.lower()
+        assert stage.vendor not in caught.value.detail.lower()
 
 
 def _length(absence: Absence) -> int:

@@ -1,24 +1,19 @@
 """A Salesforce sandbox behind a real socket, empty but for what a test puts into it."""
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
+from serving import CONTROL, running_sandbox
 
 from sandboxkit.app import Context
-from sandboxkit.server import DroppableConnection
-from sandboxkit.store import Store
 from servicekit.clock import SystemClock
 from servicekit.settings import Secret
 from system_apis.crm.salesforce import Connector, Settings
 from system_apis.crm.salesforce.sandbox import create_sandbox_app
 from system_apis.crm.salesforce.sandbox.identifiers import record_id
 
-CONTROL = {"Sandbox-Control-Key": "control"}
 STAMP = "2026-11-01T08:00:00.000+0000"
 
 
@@ -94,28 +89,13 @@ def sandbox_config() -> dict[str, Any]:
 
 @pytest.fixture
 async def org(sandbox_config: dict[str, Any]) -> AsyncIterator[Org]:
-    listening = socket.create_server(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     config = {"consumer_key": "app", "consumer_secret": "the-secret", "username": "u@firm.example", "feed_hold_s": 0.2}
-    context = Context(store=Store(":memory:"), control_key="control", base_url=url, config=config | sandbox_config)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_sandbox_app(context),
-            http=DroppableConnection,
-            lifespan="off",
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=1,
-        )
-    )
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    async with httpx.AsyncClient(base_url=url) as http:
-        ready = Org(context, http)
+    async with (
+        running_sandbox(create_sandbox_app, config | sandbox_config) as sandbox,
+        httpx.AsyncClient(base_url=sandbox.base_url) as http,
+    ):
+        ready = Org(sandbox, http)
         await ready.sign_in()
         yield ready
         for connector in ready.connectors:
             await connector.close()
-    server.should_exit = True
-    await serving
-    listening.close()
-    context.store.close()

@@ -1,20 +1,16 @@
 """The seeds of the demo firm, as the billing connection reads them from the sandbox."""
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
 
 import pytest
-import uvicorn
+from serving import running_sandbox
 
 from canonical.billing import ScheduleAmendment, ScheduleItem
 from canonical.money import Money, Rate
 from demo.morning import demo_firm
 from demo.seeds.stripe import hook_endpoint, records
-from sandboxkit.app import Context
-from sandboxkit.store import Store
 from servicekit.clock import SystemClock
 from servicekit.settings import read
 from system_apis.billing.stripe import Connector, Settings
@@ -28,25 +24,12 @@ KEY = "sk_test_british_account_0003"
 @pytest.fixture
 async def connector() -> AsyncIterator[Connector]:
     """The connection of GB01, whose sandbox holds the seeds."""
-    store = Store(":memory:")
-    for kind, rows in records(FIRM).items():
-        for row in rows:
-            store.put(kind, row["id"], row["body"])
     config = {"accounts": [{"id": "acct_demo_gb", "key": KEY, "country": "GB"}]}
-    app = create_sandbox_app(Context(store=store, control_key="c", base_url="http://127.0.0.1", config=config))
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.bind(("127.0.0.1", 0))
-    listening.listen()
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="critical", access_log=False))
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    settings = read(Settings, {"legal_entity_code": "GB01", "api_key": KEY, "base_url": url}, {})
-    found = Connector.connect("stripe-gb", settings, SystemClock())
-    yield found
-    await found.close()
-    server.should_exit = True
-    await serving
-    store.close()
+    async with running_sandbox(create_sandbox_app, config, records(FIRM)) as sandbox:
+        told = {"legal_entity_code": "GB01", "api_key": KEY, "base_url": sandbox.base_url}
+        found = Connector.connect("stripe-gb", read(Settings, told, {}), SystemClock())
+        yield found
+        await found.close()
 
 
 async def test_the_old_project_has_an_active_schedule_that_can_be_amended(connector: Connector) -> None:

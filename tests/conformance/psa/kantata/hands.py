@@ -1,57 +1,14 @@
-"""What people do in a PSA beside Syncline: they work, spend, submit, decide and accept, in the vendor's own way."""
+"""What people do in Kantata beside Syncline: they work, spend, submit, decide and accept, by its API."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
-
-WORK_DAY = "2026-12-03"
-
-
-class Hands(Protocol):
-    """The people of the stage: Ada works as an engineer, Eva is her manager. Ids are the vendor's own."""
-
-    async def work(self, project: str, minutes: int = 90, day: str = WORK_DAY, **more: Any) -> str:
-        """Ada's time entry, billable unless told otherwise."""
-        ...
-
-    async def spend(self, project: str, amount: str, day: str = WORK_DAY, **more: Any) -> str: ...
-
-    async def submit(self, entries: Sequence[str]) -> str:
-        """A timesheet of Ada's entries of one project."""
-        ...
-
-    async def submit_expenses(self, expenses: Sequence[str]) -> str: ...
-
-    async def approve(self, timesheet: str) -> None:
-        """Eva lets it pass."""
-        ...
-
-    async def approve_expenses(self, report: str) -> None: ...
-    async def reject(self, timesheet: str) -> None: ...
-
-    async def withdraw(self, timesheet: str) -> None:
-        """An approval is taken back."""
-        ...
-
-    async def change(self, entry: str, **changes: Any) -> None: ...
-    async def delete(self, entry: str) -> None: ...
-    async def set_rate(self, entry: str, cents: int) -> None: ...
-    async def complete(self, milestone: str) -> None: ...
-    async def accept(self, milestone: str, day: str, person: str) -> None: ...
-    async def internal_project(self) -> str:
-        """A project without a customer, open for time."""
-        ...
-
-    async def recognise(self, project: str, first: str, last: str, amount: str | None, **more: Any) -> str:
-        """Finance enters the revenue of a period, in euro; both its days are within it."""
-        ...
-
-    async def unrecognise(self, record: str) -> None: ...
+from psa.stage import WORK_DAY
 
 
 class KantataHands:
-    """By Kantata's API, with each person's own token where that is what the person has."""
+    """The stage's hands: with each person's own token where that is what the person has."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http

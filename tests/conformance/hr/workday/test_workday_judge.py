@@ -5,7 +5,6 @@ names, order and namespaces. REST, WQL and reports have no outside client: they 
 """
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -13,15 +12,13 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
+from serving import CONTROL, running_sandbox
 from zeep import Client
 from zeep.exceptions import Fault
 from zeep.wsse.username import UsernameToken
 
-from sandboxkit.app import Context
-from sandboxkit.server import DroppableConnection
 from sandboxkit.store import Store
 from system_apis.hr.workday.sandbox import create_sandbox_app
 
@@ -144,14 +141,14 @@ WSDL = f"""<?xml version="1.0" encoding="UTF-8"?>
 </wsdl:definitions>"""
 
 
-class Stage:
+class Judge:
     """The sandbox with three people: Ada, employed; Ben, a contractor; Clara, who starts next month."""
 
     def __init__(self, url: str, store: Store, folder: Path) -> None:
         self.url = url
         self.store = store
         self._folder = folder
-        self.control = httpx.AsyncClient(base_url=url, headers={"Sandbox-Control-Key": "control"})
+        self.control = httpx.AsyncClient(base_url=url, headers=CONTROL)
 
     async def act(self, action: str, body: Any) -> Any:
         return (await self.control.post(f"/_sandbox/actions/{action}", json=body)).raise_for_status().json()
@@ -179,31 +176,23 @@ class Stage:
 
 
 @pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    listening = socket.create_server(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    context = Context(store=Store(":memory:"), control_key="control", base_url=url, config=CONFIG)
-    server = uvicorn.Server(
-        uvicorn.Config(create_sandbox_app(context), http=DroppableConnection, lifespan="off", log_level="critical")
-    )
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    stage = Stage(url, context.store, tmp_path)
+async def judge(tmp_path: Path) -> AsyncIterator[Judge]:
     starter = (date.today() + timedelta(days=30)).isoformat()  # noqa: DTZ011  a month leaves room for any zone
-    for wid, number, kind, name, starts in (
+    people = (
         (ADA, "21001", "Employee", "Ada", "2020-01-01"),
         (BEN, "21001", "Contingent Worker", "Ben", "2022-02-02"),
         (CLARA, "21003", "Employee", "Clara", starter),
-    ):
-        values = COMMON | {"firstName": name, "lastName": "Brandt", "email": f"{name}@acme.example".lower()}
-        record = {"wid": wid, "workerId": number, "type": kind, "effective": starts, "entered": "2020-01-01T00:00:00Z"}
-        values |= {"skills": ["python", "sap"]} if name == "Ada" else {}
-        await stage.act("hire", record | {"personWid": wid[::-1], "values": values})
-    yield stage
-    await stage.control.aclose()
-    server.should_exit = True
-    await serving
-    listening.close()
-    context.store.close()
+    )
+    async with running_sandbox(create_sandbox_app, CONFIG) as sandbox:
+        found = Judge(sandbox.base_url, sandbox.store, tmp_path)
+        for wid, number, kind, name, starts in people:
+            values = COMMON | {"firstName": name, "lastName": "Brandt", "email": f"{name}@acme.example".lower()}
+            record = {"wid": wid, "workerId": number, "type": kind, "effective": starts}
+            values |= {"skills": ["python", "sap"]} if name == "Ada" else {}
+            told = {"entered": "2020-01-01T00:00:00Z", "personWid": wid[::-1], "values": values}
+            await found.act("hire", record | told)
+        yield found
+        await found.control.aclose()
 
 
 def logged(**window: Any) -> dict[str, Any]:
@@ -217,10 +206,10 @@ def wids(answer: Any) -> set[str]:
     return {entry._value_1 for worker in workers for entry in worker.Worker_Reference.ID if entry.type == "WID"}
 
 
-async def test_zeep_reads_a_worker_by_its_schema(stage: Stage) -> None:
+async def test_zeep_reads_a_worker_by_its_schema(judge: Judge) -> None:
     """A reference, names, status, position and organisations are where the schema has them, and typed as it says."""
     groups = ("Reference", "Personal_Information", "Employment_Information", "Organizations")
-    answer = await stage.soap(
+    answer = await judge.soap(
         Request_References={"Worker_Reference": [{"ID": [{"type": "Employee_ID", "_value_1": "21001"}]}]},
         Response_Group={f"Include_{group}": True for group in groups},
     )
@@ -236,10 +225,10 @@ async def test_zeep_reads_a_worker_by_its_schema(stage: Stage) -> None:
     assert ["DE01", "CC1"] == [entry.Organization_Code for entry in organisations]
 
 
-async def test_zeep_pages_and_asks_only_for_what_it_wants(stage: Stage) -> None:
+async def test_zeep_pages_and_asks_only_for_what_it_wants(judge: Judge) -> None:
     """Pages count from one; blocks that were not asked for are absent; who is still to start is not there."""
     pages = [
-        await stage.soap(Response_Filter={"Page": page, "Count": 1}, Response_Group={"Include_Reference": True})
+        await judge.soap(Response_Filter={"Page": page, "Count": 1}, Response_Group={"Include_Reference": True})
         for page in (1, 2)
     ]
     results = [page.Response_Results for page in pages]
@@ -248,14 +237,14 @@ async def test_zeep_pages_and_asks_only_for_what_it_wants(stage: Stage) -> None:
     ]
     assert {ADA, BEN} == wids(pages[0]) | wids(pages[1])
     assert pages[0].Response_Data.Worker[0].Worker_Data.Personal_Data is None
-    assert {ADA, BEN, CLARA} == wids(await stage.soap(Response_Filter={"As_Of_Effective_Date": date(2100, 1, 1)}))
+    assert {ADA, BEN, CLARA} == wids(await judge.soap(Response_Filter={"As_Of_Effective_Date": date(2100, 1, 1)}))
 
 
-async def test_the_transaction_log_has_two_clocks(stage: Stage) -> None:
+async def test_the_transaction_log_has_two_clocks(judge: Judge) -> None:
     """What is entered shows in the window of its entry; what becomes effective shows in the window of its day."""
     began = datetime.now(UTC)
     day = date(2026, 6, 1)
-    await stage.act("enter", {"worker": ADA, "type": "Transfer Employee", "effective": "2026-06-01", "values": {}})
+    await judge.act("enter", {"worker": ADA, "type": "Transfer Employee", "effective": "2026-06-01", "values": {}})
 
     now, that_day = datetime.now(UTC), {"Effective_From": day, "Effective_Through": day}
     for window, found in (
@@ -264,7 +253,7 @@ async def test_the_transaction_log_has_two_clocks(stage: Stage) -> None:
         ({"Updated_From": LONG_AGO, "Updated_Through": now} | that_day, {ADA}),
         ({"Updated_From": LONG_AGO, "Updated_Through": began} | that_day, set()),
     ):
-        assert found == wids(await stage.soap(**logged(**window)))
+        assert found == wids(await judge.soap(**logged(**window)))
 
 
 @pytest.mark.parametrize(
@@ -276,26 +265,26 @@ async def test_the_transaction_log_has_two_clocks(stage: Stage) -> None:
         (logged(Updated_From=LONG_AGO, Updated_Through=datetime(2100, 1, 1, tzinfo=UTC)), "in the future"),
     ],
 )
-async def test_zeep_sees_validation_faults(stage: Stage, request_: dict[str, Any], message: str) -> None:
+async def test_zeep_sees_validation_faults(judge: Judge, request_: dict[str, Any], message: str) -> None:
     """A validation fault has its code, its text and its detail, at HTTP 500."""
     with pytest.raises(Fault) as caught:
-        await stage.soap(**request_)
+        await judge.soap(**request_)
     assert "SOAP-ENV:Client.validationError" == caught.value.code
     assert message in caught.value.message
     assert "Validation_Fault" in caught.value.detail[0].tag
 
 
-async def test_zeep_is_refused_with_a_wrong_password(stage: Stage) -> None:
+async def test_zeep_is_refused_with_a_wrong_password(judge: Judge) -> None:
     """A wrong password is a fault of its own code, not of HTTP."""
     with pytest.raises(Fault) as caught:
-        await stage.soap(password="wrong")
+        await judge.soap(password="wrong")
     assert "SOAP-ENV:Client.authenticationError" == caught.value.code
 
 
-async def test_authlib_obtains_tokens_by_both_grants(stage: Stage) -> None:
+async def test_authlib_obtains_tokens_by_both_grants(judge: Judge) -> None:
     """Client credentials and the refresh token give bearer tokens; the refresh token is not given again."""
-    first = await stage.token(grant_type="client_credentials")
-    second = await stage.token(grant_type="refresh_token", refresh_token="the-refresh-token")
+    first = await judge.token(grant_type="client_credentials")
+    second = await judge.token(grant_type="refresh_token", refresh_token="the-refresh-token")
     assert ("Bearer", 3600) == (first["token_type"], first["expires_in"])
     assert first["access_token"] != second["access_token"]
 
@@ -308,10 +297,10 @@ async def test_authlib_obtains_tokens_by_both_grants(stage: Stage) -> None:
         ("the-secret", {"grant_type": "password", "username": "a", "password": "b"}, "invalid_request"),
     ],
 )
-async def test_authlib_sees_refused_tokens(stage: Stage, secret: str, form: dict[str, str], error: str) -> None:
+async def test_authlib_sees_refused_tokens(judge: Judge, secret: str, form: dict[str, str], error: str) -> None:
     """A refusal has the OAuth error's name."""
     with pytest.raises(OAuthError) as caught:
-        await stage.token(secret, **form)
+        await judge.token(secret, **form)
     assert error == caught.value.error
 
 
@@ -330,17 +319,17 @@ async def test_authlib_sees_refused_tokens(stage: Stage, secret: str, form: dict
         ),
     ],
 )
-async def test_staffing_answers_as_published(stage: Stage, path: str, check: Callable[[Any], bool]) -> None:
+async def test_staffing_answers_as_published(judge: Judge, path: str, check: Callable[[Any], bool]) -> None:
     """Published facts of Staffing v6: `data` and `total`, ids by WID or typed reference, with `ccx` or without."""
     for prefix in ("/ccx/api", "/api"):
-        assert check((await stage.get(prefix + path)).json())
+        assert check((await judge.get(prefix + path)).json())
 
 
-async def test_leavers_are_shown_on_demand_only(stage: Stage) -> None:
+async def test_leavers_are_shown_on_demand_only(judge: Judge) -> None:
     """Published fact: terminated workers are left out unless asked for; absent is not terminated."""
-    await stage.act("enter", {"worker": ADA, "type": "Terminate Employee", "effective": "2026-01-31"})
+    await judge.act("enter", {"worker": ADA, "type": "Terminate Employee", "effective": "2026-01-31"})
     path = "/ccx/api/staffing/v6/acme/workers"
-    answers = [(await stage.get(path, **params)).json() for params in ({}, {"includeTerminatedWorkers": "true"})]
+    answers = [(await judge.get(path, **params)).json() for params in ({}, {"includeTerminatedWorkers": "true"})]
     assert [["Ben Brandt [C]"], ["Ada Brandt (Terminated)", "Ben Brandt [C]"]] == [
         [worker["descriptor"] for worker in answer["data"]] for answer in answers
     ]
@@ -355,16 +344,16 @@ async def test_leavers_are_shown_on_demand_only(stage: Stage) -> None:
         ("/wql/v1/acme/data?query=SELECT+nothing+FROM+allWorkers", 400, {"error": "validation error"}),
     ],
 )
-async def test_rest_refuses_as_published(stage: Stage, path: str, status: int, body: dict[str, str]) -> None:
+async def test_rest_refuses_as_published(judge: Judge, path: str, status: int, body: dict[str, str]) -> None:
     """Published facts: statuses, and the keys of the error body."""
-    answer = await stage.get(f"/ccx/api{path}")
+    answer = await judge.get(f"/ccx/api{path}")
     assert status == answer.status_code
     assert body.items() <= answer.json().items()
 
 
-async def test_names_and_passwords_are_no_way_into_rest(stage: Stage) -> None:
+async def test_names_and_passwords_are_no_way_into_rest(judge: Judge) -> None:
     """Published fact: the integration user's Basic opens reports, never REST."""
-    async with httpx.AsyncClient(base_url=stage.url, auth=("ISU_PSA", "the-password")) as client:
+    async with httpx.AsyncClient(base_url=judge.url, auth=("ISU_PSA", "the-password")) as client:
         rest = await client.get("/ccx/api/staffing/v6/acme/workers")
         report = await client.get(
             "/ccx/service/customreport2/acme/ISU_PSA/Syncline_Worker_Terms",
@@ -377,15 +366,15 @@ async def test_names_and_passwords_are_no_way_into_rest(stage: Stage) -> None:
     assert "Effective_To" not in entry
 
 
-async def test_wql_rows_have_their_quirks(stage: Stage) -> None:
+async def test_wql_rows_have_their_quirks(judge: Judge) -> None:
     """Published facts: empties left out, arrays for multi-instance fields, numbers as texts, real booleans."""
     query = (
         "SELECT worker, employeeID, email_Work, skills, workerActive, FTE, terminationDate"
         f" FROM allWorkers WHERE worker IN ('{ADA}', '{BEN}') ORDER BY workdayID"
     )
     path = "/ccx/api/wql/v1/acme/data"
-    starter = await stage.get(path, query="SELECT workerActive FROM allWorkers WHERE workerActive = false")
-    body = (await stage.get(path, query=query, limit=1)).json()
+    starter = await judge.get(path, query="SELECT workerActive FROM allWorkers WHERE workerActive = false")
+    body = (await judge.get(path, query=query, limit=1)).json()
     (row,) = body["data"]
     assert 2 == body["total"]
     assert ({"descriptor": "Ben Brandt [C]", "id": BEN}, "21001", True, "1.0") == (

@@ -5,15 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hr.workday.stage import WorkdayStage
 
 from demo.seeds import workday as workday_seeds
 from servicekit.failures import Failure, Kind
 
-Stage = Any  # the class stands in conftest.py, which tests cannot import
-
 
 @pytest.mark.parametrize("told", [{"refresh_token": None}, {"report_sign_in": "password"}, {"concurrency": 1}])
-async def test_each_way_in_gives_the_same(stage: Stage, told: dict[str, Any]) -> None:
+async def test_each_way_in_gives_the_same(stage: WorkdayStage, told: dict[str, Any]) -> None:
     """Both grants, and reports by token or by the integration user's password."""
     other = stage.reconnected(**told)
     await other.check()
@@ -35,7 +34,9 @@ async def test_each_way_in_gives_the_same(stage: Stage, told: dict[str, Any]) ->
         ({"known_workers": ["W1003"]}, "hr_field_hidden"),
     ],
 )
-async def test_what_is_set_up_wrongly_is_found_by_the_check(stage: Stage, told: dict[str, Any], code: str) -> None:
+async def test_what_is_set_up_wrongly_is_found_by_the_check(
+    stage: WorkdayStage, told: dict[str, Any], code: str
+) -> None:
     """Credentials, reports, aliases, fields, and known workers who do not have everything."""
     other = stage.reconnected(**told)
     with pytest.raises(Failure) as caught:
@@ -44,7 +45,7 @@ async def test_what_is_set_up_wrongly_is_found_by_the_check(stage: Stage, told: 
     await other.close()
 
 
-async def test_what_a_firm_does_not_keep_is_not_missed(stage: Stage) -> None:
+async def test_what_a_firm_does_not_keep_is_not_missed(stage: WorkdayStage) -> None:
     """A field, column or report without a name is not asked for: nothing of it is told, and nothing fails."""
     other = stage.reconnected(eligibility={"report": ""}, terms={"grade": ""}, workers={"contract_end_date": ""})
     await stage.act("revoke_domain", {"domain": "Worker Data: Qualifications"})
@@ -54,7 +55,7 @@ async def test_what_a_firm_does_not_keep_is_not_missed(stage: Stage) -> None:
     await other.close()
 
 
-async def test_an_incomplete_record_stops_nobody_else(stage: Stage) -> None:
+async def test_an_incomplete_record_stops_nobody_else(stage: WorkdayStage) -> None:
     """Somebody without a cost centre is left out of lists; asked for alone, it is said what is empty."""
     newcomer = dataclasses.replace(stage.colleague("W1003"), number="W2001")
     deed = workday_seeds.hire_deed(stage.firm, newcomer)
@@ -67,7 +68,7 @@ async def test_an_incomplete_record_stops_nobody_else(stage: Stage) -> None:
     assert "Cost_Center" in caught.value.detail
 
 
-async def test_one_number_may_be_an_employees_and_a_contractors(stage: Stage) -> None:
+async def test_one_number_may_be_an_employees_and_a_contractors(stage: WorkdayStage) -> None:
     """Their numbers are spaces of their own: the id is the WID, and both are told."""
     twin = dataclasses.replace(stage.colleague("W1003"), kind="contractor", first_name="Carl")
     deed = workday_seeds.hire_deed(stage.firm, twin) | {"wid": "c" * 32, "personWid": "d" * 32}
@@ -77,7 +78,7 @@ async def test_one_number_may_be_an_employees_and_a_contractors(stage: Stage) ->
     assert 2 == len({worker.id for worker in found})
 
 
-async def test_a_back_dated_change_shines_through(stage: Stage) -> None:
+async def test_a_back_dated_change_shines_through(stage: WorkdayStage) -> None:
     """An earlier day that is entered later changes the days after it too, and says when it was recorded."""
     await stage.move("W1007", "CC-D20", stage.today + timedelta(days=40))
     await stage.pass_time(hours=1)
@@ -88,7 +89,7 @@ async def test_a_back_dated_change_shines_through(stage: Stage) -> None:
     assert now.recorded_at == later.recorded_at > stage.clock.now() - timedelta(seconds=1)
 
 
-async def test_a_token_that_goes_stale_in_between_is_replaced(stage: Stage) -> None:
+async def test_a_token_that_goes_stale_in_between_is_replaced(stage: WorkdayStage) -> None:
     """One 401 leads to one new token and one replay; a second in a row is MISCONFIGURED."""
     await stage.fault("expire_token", path="/wql/", times=1)
     assert "Clara Weiss" == (await stage.worker("W1003")).name

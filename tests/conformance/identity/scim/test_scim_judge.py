@@ -1,21 +1,15 @@
 """Judges the SCIM sandbox with scim2-tester, a conformance client of other authors, and asks what it does not ask."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from scim2_client.client import BaseSyncSCIMClient
 from scim2_tester import CheckResult, check_server
-from starlette.types import ASGIApp
+from serving import running_sandbox
 
-from sandboxkit.app import Context
-from sandboxkit.server import DroppableConnection
-from sandboxkit.store import Store
 from system_apis.identity.scim.sandbox import create_sandbox_app
 
 TOKEN = "token-of-the-provisioning-app"
@@ -24,33 +18,11 @@ ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 MESSAGES = "urn:ietf:params:scim:api:messages:2.0"
 
 
-@asynccontextmanager
-async def served(app: ASGIApp) -> AsyncIterator[str]:
-    """The URL of the application on a socket of its own, which listens before the server does."""
-    # Named as TCP, or asyncio leaves Nagle's algorithm on and every answer waits 40 ms.
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.bind(("127.0.0.1", 0))
-    listening.listen()
-    config = uvicorn.Config(app, http=DroppableConnection, lifespan="off", log_level="warning", access_log=False)
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await serving
-
-
 @pytest.fixture
 async def base() -> AsyncIterator[str]:
     """The SCIM base URL of a running sandbox."""
-    context = Context(
-        store=Store(":memory:"), control_key="control", base_url="http://127.0.0.1", config={"token": TOKEN}
-    )
-    async with served(create_sandbox_app(context)) as url:
-        context.base_url = url
-        yield f"{url}/scim/v2"
-    context.store.close()
+    async with running_sandbox(create_sandbox_app, {"token": TOKEN}) as sandbox:
+        yield f"{sandbox.base_url}/scim/v2"
 
 
 @pytest.fixture

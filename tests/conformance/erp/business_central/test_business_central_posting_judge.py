@@ -4,13 +4,13 @@ Restated from the AL source of Microsoft's API pages (SalesInvoices, SalesCredit
 JournalLines, DimensionSetLines) and their labels, and from bookkeeping: entries of a document add up to nothing.
 """
 
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
-from business_central_judging import CONTROL, FIRM, Judge, judged, refusal
+from erp.business_central.judging import FIRM, Judge, refusal
+from serving import CONTROL
 
 from demo.seeds import business_central as seeds
 
@@ -18,12 +18,6 @@ DAY = "2026-11-23"
 DRAFT_ONLY = "The action can be applied to a draft invoice only."
 NOT_ALLOWED = "Posting Date is not within your range of allowed posting dates in "
 SELECT = "Select a Dimension Value Code for the Dimension Code COSTCENTRE for G/L Account 4000."
-
-
-@pytest.fixture
-async def judge() -> AsyncIterator[Judge]:
-    async with judged() as found:
-        yield found
 
 
 @pytest.fixture

@@ -1,26 +1,19 @@
 """A plain OData client before the Business Central sandbox, with the demo firm's books in it."""
 
-import asyncio
 import re
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date
 from typing import Any
 
 import httpx
-import uvicorn
-from starlette.types import ASGIApp
+from serving import running_sandbox
 
 from demo.morning import demo_firm
 from demo.seeds import business_central as seeds
-from sandboxkit.app import Context
-from sandboxkit.server import DroppableConnection
-from sandboxkit.store import Store
 from system_apis.erp.business_central.sandbox import create_sandbox_app
 
 TENANT = "0c8f1b2e-58f1-4f6e-9c07-6c1f6b0a7d11"
-CONTROL = {"Sandbox-Control-Key": "control"}
 CONFIG = {
     "tenant": TENANT,
     "environment": "production",
@@ -67,31 +60,13 @@ class Judge:
 @asynccontextmanager
 async def judged() -> AsyncIterator[Judge]:
     """The demo firm's books in a sandbox, and a client that is let in."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    context = Context(store=Store(":memory:"), control_key="control", base_url=url, config=CONFIG)
-    for kind, rows in seeds.records(FIRM).items():
-        for row in rows:
-            context.store.put(kind, row["id"], row["body"])
-    client = httpx.AsyncClient(base_url=url, timeout=10, verify=False)
-    async with served(create_sandbox_app(context), listening), client as http:
+    async with (
+        running_sandbox(create_sandbox_app, CONFIG, seeds.records(FIRM)) as sandbox,
+        httpx.AsyncClient(base_url=sandbox.base_url, timeout=10, verify=False) as http,
+    ):
         token = (await http.post(f"/{TENANT}/oauth2/v2.0/token", data=TOKEN_FORM)).json()["access_token"]
         http.headers.update({"Authorization": f"Bearer {token}", "Accept": "application/json"})
         yield Judge(http)
-    context.store.close()
-
-
-@asynccontextmanager
-async def served(app: ASGIApp, listening: socket.socket) -> AsyncIterator[None]:
-    config = uvicorn.Config(app, http=DroppableConnection, lifespan="off", log_level="warning", access_log=False)
-    server = uvicorn.Server(config)
-    with listening:
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
-        try:
-            yield
-        finally:
-            server.should_exit = True
-            await serving
 
 
 def refusal(answer: httpx.Response, status: int) -> str:

@@ -6,7 +6,6 @@ It speaks https only and builds its login hosts by itself; an adapter of `reques
 import asyncio
 import base64
 import functools
-import socket
 import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -16,10 +15,10 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-import uvicorn
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from requests.adapters import HTTPAdapter
+from serving import CONTROL, running_sandbox
 from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import (
     SalesforceAuthenticationFailed,
@@ -31,8 +30,6 @@ from simple_salesforce.exceptions import (
 )
 
 from sandboxkit.app import Context
-from sandboxkit.server import DroppableConnection
-from sandboxkit.store import Store
 from system_apis.crm.salesforce.sandbox import create_sandbox_app
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -73,16 +70,13 @@ class Judge:
         return Salesforce(**chosen, version=version, session=self.session())
 
     def control(self, method: str, path: str, body: Any) -> Any:
-        headers = {"Sandbox-Control-Key": "control"}
         return requests.request(
-            method, f"{self.context.base_url}/_sandbox/{path}", json=body, headers=headers, timeout=5
+            method, f"{self.context.base_url}/_sandbox/{path}", json=body, headers=CONTROL, timeout=5
         )
 
 
 @pytest.fixture
 async def judge() -> AsyncIterator[Judge]:
-    listening = socket.create_server(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     config = {
         "consumer_key": "app",
         "consumer_secret": "the-secret",
@@ -93,23 +87,8 @@ async def judge() -> AsyncIterator[Judge]:
         "batch_size": 200,
         "feed_hold_s": 0.2,
     }
-    context = Context(store=Store(":memory:"), control_key="control", base_url=url, config=config)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_sandbox_app(context),
-            http=DroppableConnection,
-            lifespan="off",
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=1,
-        )
-    )
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    yield Judge(context)
-    server.should_exit = True
-    await serving
-    listening.close()
-    context.store.close()
+    async with running_sandbox(create_sandbox_app, config) as sandbox:
+        yield Judge(sandbox)
 
 
 def in_thread(test: Callable[..., None]) -> Callable[..., Coroutine[Any, Any, None]]:

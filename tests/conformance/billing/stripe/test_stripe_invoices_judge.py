@@ -3,7 +3,7 @@
 from typing import Any
 
 import stripe
-from stripe_judging import Judge, call, refused
+from billing.stripe.judging import Judge, call, refused
 
 
 async def test_an_invoice_goes_from_draft_to_paid(judge: Judge) -> None:

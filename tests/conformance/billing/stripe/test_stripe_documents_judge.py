@@ -4,7 +4,7 @@ import inspect
 from typing import Any
 
 import stripe
-from stripe_judging import NUMBERING_KEY, Judge, call, refused
+from billing.stripe.judging import NUMBERING_KEY, Judge, call, refused
 
 RATE: dict[str, Any] = {"display_name": "VAT19", "inclusive": False, "percentage": 19}
 
@@ -134,7 +134,7 @@ async def test_dates_and_printed_fields_are_as_they_are_given(judge: Judge) -> N
 async def test_an_account_numbers_its_invoices_in_one_sequence(judge: Judge) -> None:
     """Where it is set so; its customers then have no sequence of their own, which is how it can be told."""
     assert 1 == (await judge.customer()).next_invoice_sequence
-    entity = Judge(judge.url, judge.context)
+    entity = Judge(judge.context)
     entity.v1 = judge.with_key(NUMBERING_KEY).v1
     numbers = [(await open_invoice(entity, line())).number for _ in range(2)]
     assert ["GB01-0001", "GB01-0002"] == numbers

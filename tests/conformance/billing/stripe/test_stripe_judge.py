@@ -8,12 +8,13 @@ from typing import Any
 import httpx
 import pytest
 import stripe
+from billing.stripe.judging import KEY, OTHER_KEY, SECRET, Judge, call, refused
+from serving import served
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
-from stripe_judging import KEY, OTHER_KEY, SECRET, Judge, call, refused, served
 
 
 async def test_customers_are_kept_found_by_email_changed_and_deleted(judge: Judge) -> None:

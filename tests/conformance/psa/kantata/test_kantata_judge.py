@@ -7,7 +7,8 @@ Restated: how singer-io/tap-mavenlink walks a collection (page and per_page=200 
 from collections.abc import AsyncIterator
 
 import pytest
-from kantata_judging import CONTROL, Judge, judging
+from psa.kantata.judging import Judge, judging
+from serving import CONTROL
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ async def test_refusals_are_lists_of_typed_errors(judge: Judge) -> None:
 
 async def test_too_many_requests_come_without_a_hint_when_to_come_back(judge: Judge) -> None:
     """429 has neither Retry-After nor RateLimit headers."""
-    await judge.http.post("/_sandbox/faults", json={"kind": "throttle"}, headers={"Sandbox-Control-Key": CONTROL})
+    await judge.http.post("/_sandbox/faults", json={"kind": "throttle"}, headers=CONTROL)
     answer = await judge.http.get("/api/v1/workspaces")
     assert 429 == answer.status_code
     assert [] == [name for name in answer.headers if name.startswith(("retry", "ratelimit", "x-rate"))]
@@ -208,7 +209,7 @@ async def test_events_are_kept_for_nine_days(judge: Judge) -> None:
     assert "payload_changes" not in event
     (event,) = await judge.walk("subscribed_events", **params, optional_fields="payload_changes")
     assert [None, "Rollout"] == event["payload_changes"]["title"]
-    await judge.http.post("/_sandbox/clock", json={"offset_s": 10 * 86400}, headers={"Sandbox-Control-Key": CONTROL})
+    await judge.http.post("/_sandbox/clock", json={"offset_s": 10 * 86400}, headers=CONTROL)
     assert [] == await judge.walk("subscribed_events")
 
 

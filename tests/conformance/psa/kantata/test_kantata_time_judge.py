@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from kantata_judging import Judge, judging
+from psa.kantata.judging import Judge, judging
 
 # The properties of tap-mavenlink's schemas/time_entries.json that need no include.
 TAP_FIELDS = {

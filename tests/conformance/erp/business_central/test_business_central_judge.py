@@ -5,26 +5,19 @@ concurrency and webhooks; asked over plain httpx, with the demo firm's books in 
 """
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import httpx
 import pytest
-from business_central_judging import CONTROL, CORRELATED, FIRM, TENANT, TOKEN_FORM, Judge, judged, served
+from erp.business_central.judging import CORRELATED, FIRM, TENANT, TOKEN_FORM, Judge
+from serving import CONTROL, served
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from demo.seeds import business_central as seeds
-
-
-@pytest.fixture
-async def judge() -> AsyncIterator[Judge]:
-    async with judged() as found:
-        yield found
 
 
 async def test_tokens_are_given_to_the_app_alone(judge: Judge) -> None:
@@ -282,9 +275,8 @@ async def test_webhooks_shake_hands_and_name_what_changed(judge: Judge) -> None:
         arrived.set()
         return Response(status_code=200)
 
-    listening = socket.create_server(("127.0.0.1", 0))
-    async with served(Starlette(routes=[Route("/hook", hook, methods=["POST"])]), listening):
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}/hook"
+    async with served(Starlette(routes=[Route("/hook", hook, methods=["POST"])])) as address:
+        url = f"{address}/hook"
         wish = {"notificationUrl": url, "resource": f"/api/v2.0/{company}/customers", "clientState": "state"}
         refused = await judge.http.post(f"{judge.api}/subscriptions", json=wish | {"notificationUrl": f"{url}s"})
         assert refused.status_code == 400

@@ -1,34 +1,29 @@
-"""The Stripe sandbox under the vendor's own client: the account's client, the administrator, a served sandbox."""
+"""The Stripe sandbox under the vendor's own client: the account's client, the administrator, its keys."""
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import httpx
 import pytest
 import stripe
-import uvicorn
-from starlette.types import ASGIApp
+from serving import CONTROL
 
 from sandboxkit.app import Context
-from sandboxkit.server import DroppableConnection
 
 KEY = "sk_test_german_account_0001"
 OTHER_KEY = "sk_test_american_account_0002"
 NUMBERING_KEY = "sk_test_british_account_0003"  # of an account that numbers its invoices itself
 SECRET = "whsec_known_to_the_connection"
-CONTROL = "control"
 T = TypeVar("T")
 
 
 class Judge:
     """The vendor's client for one account, and the sandbox's administrator."""
 
-    def __init__(self, url: str, context: Context) -> None:
+    def __init__(self, context: Context) -> None:
         self.context = context
-        self.url = url
+        self.url = context.base_url
         self.client = self.with_key(KEY)
         self.v1: Any = self.client.v1  # what is judged is the wire, not the client's annotations
 
@@ -36,11 +31,11 @@ class Judge:
         return stripe.StripeClient(key, base_addresses={"api": self.url})
 
     async def administer(self, path: str, body: Any) -> Any:
-        async with httpx.AsyncClient(headers={"Sandbox-Control-Key": CONTROL}) as http:
+        async with httpx.AsyncClient(headers=CONTROL) as http:
             return (await http.post(f"{self.url}/_sandbox/{path}", json=body)).json()
 
     async def journal(self) -> list[Any]:
-        async with httpx.AsyncClient(headers={"Sandbox-Control-Key": CONTROL}) as http:
+        async with httpx.AsyncClient(headers=CONTROL) as http:
             written: list[Any] = (await http.get(f"{self.url}/_sandbox/journal")).json()
         return written
 
@@ -57,19 +52,3 @@ async def refused(deed: Callable[[], object], kind: type[stripe.StripeError]) ->
     with pytest.raises(kind) as caught:
         await call(deed)
     return caught.value
-
-
-@asynccontextmanager
-async def served(app: ASGIApp) -> AsyncIterator[str]:
-    # Named as TCP, or asyncio leaves Nagle's algorithm on and every answer waits 40 ms.
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.bind(("127.0.0.1", 0))
-    listening.listen()
-    config = uvicorn.Config(app, http=DroppableConnection, lifespan="off", log_level="warning", access_log=False)
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await serving

@@ -1,12 +1,11 @@
-"""The Stripe sandbox, served for a test."""
+"""The Stripe sandbox and its judge: accounts of three legal entities, one of which may do little in a second."""
 
 from collections.abc import AsyncIterator
 
 import pytest
-from stripe_judging import CONTROL, KEY, NUMBERING_KEY, OTHER_KEY, SECRET, Judge, served
+from billing.stripe.judging import KEY, NUMBERING_KEY, OTHER_KEY, SECRET, Judge
+from serving import running_sandbox
 
-from sandboxkit.app import Context
-from sandboxkit.store import Store
 from system_apis.billing.stripe.sandbox import create_sandbox_app
 
 
@@ -18,7 +17,5 @@ async def judge() -> AsyncIterator[Judge]:
         {"id": "acct_GB01", "key": NUMBERING_KEY, "country": "GB", "invoice_prefix": "GB01"},
     ]
     config = {"accounts": accounts, "webhook_pauses_s": [0.01, 0.01]}
-    context = Context(store=Store(":memory:"), control_key=CONTROL, base_url="http://127.0.0.1", config=config)
-    async with served(create_sandbox_app(context)) as url:
-        yield Judge(url, context)
-    context.store.close()
+    async with running_sandbox(create_sandbox_app, config) as sandbox:
+        yield Judge(sandbox)

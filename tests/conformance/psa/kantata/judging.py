@@ -3,23 +3,16 @@
 Its walk is singer-io/tap-mavenlink's, restated (tap_mavenlink/streams/base.py): what it is judged by is not ours.
 """
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-import uvicorn
-from starlette.types import ASGIApp
+from serving import CONTROL, running_sandbox
 
-from sandboxkit.app import Context
-from sandboxkit.server import DroppableConnection
-from sandboxkit.store import Store
 from system_apis.psa.kantata.sandbox import create_sandbox_app
 
 TOKEN = "token-of-the-integration-user"
-CONTROL = "control"
 
 
 class Judge:
@@ -52,34 +45,14 @@ class Judge:
     async def seed(self, kind: str, record_id: str, **body: Any) -> None:
         stamp = {"created_at": "2026-01-01T00:00:00+00:00", "updated_at": "2026-01-01T00:00:00+00:00"}
         row = {"id": record_id, "body": {"id": record_id, **stamp, **body}}
-        answer = await self.http.post(f"/_sandbox/records/{kind}", json=[row], headers={"Sandbox-Control-Key": CONTROL})
+        answer = await self.http.post(f"/_sandbox/records/{kind}", json=[row], headers=CONTROL)
         assert 201 == answer.status_code
 
 
 @asynccontextmanager
 async def judging(**config: Any) -> AsyncIterator[Judge]:
     """A judge before a sandbox of its own."""
-    whole = {"access_token": TOKEN, **config}
-    context = Context(store=Store(":memory:"), control_key=CONTROL, base_url="http://127.0.0.1", config=whole)
-    async with served(create_sandbox_app(context)) as url:
+    async with running_sandbox(create_sandbox_app, {"access_token": TOKEN, **config}) as sandbox:
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=10) as http:
+        async with httpx.AsyncClient(base_url=sandbox.base_url, headers=headers, timeout=10) as http:
             yield Judge(http)
-    context.store.close()
-
-
-@asynccontextmanager
-async def served(app: ASGIApp) -> AsyncIterator[str]:
-    """The URL of the application on a socket of its own, which listens before the server does."""
-    # Named as TCP, or asyncio leaves Nagle's algorithm on and every answer waits 40 ms.
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.bind(("127.0.0.1", 0))
-    listening.listen()
-    config = uvicorn.Config(app, http=DroppableConnection, lifespan="off", log_level="warning", access_log=False)
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await serving
