@@ -23,6 +23,7 @@ from servicekit.limits import RateLimiter
 
 JSON_MEDIA_TYPES = frozenset({"application/json", "application/merge-patch+json"})
 NUL, NO_NUL = "\0", "No NUL may stand here."  # no store of ours keeps it in a text
+NO_NULL = "A parameter without a value is left out."
 ONCE = "This header may be given once."
 _AUTHORIZATION, _ACTOR, _KEY = b"authorization", ACTOR_HEADER.lower().encode(), b"idempotency-key"
 _ONCE = {_AUTHORIZATION: "Authorization", _ACTOR: ACTOR_HEADER, _KEY: "Idempotency-Key"}
@@ -151,6 +152,9 @@ def _check_parameters(route: _Route, query: bytes) -> None:
     unfit = sorted({name for name, value in given if NUL in value})
     if unfit:
         raise _refused("A query parameter is not valid; see errors.", "invalid_parameter", NO_NUL, "query", unfit)
+    left_out = sorted({name for name, value in given if value.lower() == "null"})  # msgspec takes it for no value
+    if left_out:
+        raise _refused("A query parameter is not valid; see errors.", "invalid_parameter", NO_NULL, "query", left_out)
 
 
 def _refused(detail: str, code: str, message: str, source: str, names: list[str]) -> Failure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -66,7 +66,12 @@ class ThingRoutes(Controller):
     @get(
         "/{thing_id:str}", operation_id="getThing", guards=[requires("t.things.read")], responses=documented(Kind.GONE)
     )
-    async def one(self, thing_id: FromPath[str], limit: Annotated[int, QueryParameter(ge=1, le=100)] = 20) -> Thing:
+    async def one(
+        self,
+        thing_id: FromPath[str],
+        limit: Annotated[int, QueryParameter(ge=1, le=100)] = 20,
+        since: Annotated[date | None, QueryParameter()] = None,
+    ) -> Thing:
         """One thing.
 
         It is always the same one.

@@ -41,6 +41,12 @@ async def test_nul_stands_in_no_parameter(things: httpx.AsyncClient) -> None:
     assert (400, "invalid_parameter", ["path:"]) == told(await things.get("/v1/things/a%00b"))
 
 
+@pytest.mark.parametrize("value", ["null", "NULL", "Null"])
+async def test_null_is_no_value_of_a_parameter(things: httpx.AsyncClient, value: str) -> None:
+    """It would pass for a parameter that was left out: a filter that does not filter."""
+    assert (400, "invalid_parameter", ["query:since"]) == told(await things.get(f"/v1/things/1?since={value}"))
+
+
 @pytest.mark.parametrize(
     ("changes", "places"),
     [
