@@ -14,7 +14,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One case: a strike and a seed. Records are counted; `stuck` and `in_doubt` are runs.
 
     `in_doubt`: nobody can tell whether the vendor was written to, and a person has been asked. `healed`: exceptions
-    that resolved themselves. `takeover_s`: from the strike until the first parked run went on.
+    that resolved themselves. `takeover_s`: from the strike until the first parked run went on. `missed`: the strike met
+    nobody, neither parked runs nor, where it lasts at vendors, a single call.
     """
 
     strike: str
@@ -22,6 +23,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     does: str
     points: tuple[str, ...]
     parked: int
+    missed: bool
     takeover_s: float | None
     lost: int
     doubled: int
@@ -34,11 +36,13 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def failed(self) -> bool:
-        return bool(self.lost or self.doubled or self.diverged or self.stuck)
+        return bool(self.lost or self.doubled or self.diverged or self.stuck or self.missed)
 
 
 class FaultsReport(msgspec.Struct, frozen=True, kw_only=True):
     """All cases. `points_found` are crash points of the undisturbed round, `unstruck` those that no case came to.
+
+    `unplayed` are cases that there was no time for.
 
     `residual` are the writes whose doubt only a person can settle, should a process stand still before sending one.
     """
@@ -49,6 +53,7 @@ class FaultsReport(msgspec.Struct, frozen=True, kw_only=True):
     unstruck: tuple[str, ...]
     runs_of_a_round: int
     cases: int
+    unplayed: tuple[str, ...]
     failed: int
     lost: int
     doubled: int
@@ -89,7 +94,12 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def report(
-    rows: Sequence[Row], found: Collection[Point], residual: tuple[str, ...], runs: int, machine: Machine
+    rows: Sequence[Row],
+    found: Collection[Point],
+    residual: tuple[str, ...],
+    runs: int,
+    machine: Machine,
+    unplayed: Sequence[str] = (),
 ) -> FaultsReport:
     """The rows and their sums."""
     struck = {point for row in rows for point in row.points}
@@ -103,6 +113,7 @@ def report(
         unstruck=tuple(sorted({str(point) for point in found} - struck)),
         runs_of_a_round=runs,
         cases=len(rows),
+        unplayed=tuple(unplayed),
         failed=sum(row.failed for row in rows),
         lost=sums["lost"],
         doubled=sums["doubled"],

@@ -77,8 +77,11 @@ class Harness:
         began, strike, matters = time.monotonic(), STRIKES[case.strike], self._matters(n)
         async with workers(self._system, strike):
             parked, struck_at = await self._struck(matters, strike, case.seed)
+            due = await points.to_come(self._system)
             stuck = await self._ended(matters)
-            met = await points.used_up(self._system, parked.picked)
+            lost = strike.at_points == "lose_answer"
+            struck = await points.used_up(self._system, parked.picked) if lost else parked.struck
+            met = len(struck) if lost else due - await points.to_come(self._system)
         await points.release(self._system)
         await back(self._system)
         traces = [one.trace for one in parked.held]
@@ -88,7 +91,8 @@ class Harness:
             strike=case.strike,
             seed=case.seed,
             does=strike.does,
-            points=tuple(sorted(str(point) for point in (parked.struck | met if strike.lasting else parked.struck))),
+            points=tuple(sorted(map(str, struck))),
+            missed=not (met if strike.lasting else parked.held),
             parked=len({*traces}),
             takeover_s=None if progress is None else round((progress - struck_at).total_seconds(), 1),
             lost=len(differences.lost),
@@ -169,6 +173,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[Row]
     found: list[Found]
     residual: tuple[str, ...]
+    unplayed: tuple[Case, ...] = ()  # there was no time left for them
 
 
 async def played(cases: Sequence[Case], keys: Keys, until_s: float = math.inf) -> Played:
@@ -180,7 +185,7 @@ async def played(cases: Sequence[Case], keys: Keys, until_s: float = math.inf) -
         say(f"{time.monotonic() - began:6.0f} s  the undisturbed round: {passed}")
         for n, case in enumerate(cases, FIRST):
             if time.monotonic() - began > until_s:
-                break
+                return Played(rows=rows, found=made.found, residual=made.residual, unplayed=tuple(cases[n - FIRST :]))
             row, differences = await made.play(n, case)
             rows.append(row)
             _tell(row, differences, time.monotonic() - began)
@@ -194,7 +199,7 @@ def _tell(row: Row, differences: Differences, at_s: float) -> None:
     say(f"{at_s:6.0f} s  {verdict:<6} {row.strike} {row.seed}: {stood}, {row.seconds} s")
     if row.failed:
         lines = [*told(differences)[:_MOST_TOLD], *(f"  stuck: {one}" for one in row.stuck), f"  again: {row.replay}"]
-        say("\n".join(lines))
+        say("\n".join(["  nothing was struck"] * row.missed + lines))
     for one in row.in_doubt:
         say(f"  in doubt, with a person: {one}")
 

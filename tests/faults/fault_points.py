@@ -54,6 +54,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     path: str
     trace: str
+    follows: str = ""  # where the stage is `next`: the write before, with its vendor's address
 
 
 def _expression(step: str) -> str:
@@ -116,6 +117,29 @@ async def held(system: RunningSystem) -> list[Held]:
     answers = await asyncio.gather(*(system.held(vendor) for vendor in vendors))
     rows = [{"vendor": vendor} | one for vendor, found in zip(vendors, answers, strict=True) for one in found]
     return msgspec.convert(rows, list[Held])
+
+
+def held_at(
+    waiting: Sequence[Held], picked: Sequence[tuple[Found, int]], addresses: Mapping[str, str]
+) -> frozenset[Point]:
+    """The points of those picked at which a request really stands; *addresses*: the vendors' own, by name."""
+
+    def is_held(point: Point) -> bool:
+        if point.stage == "next":
+            return f"{addresses[point.vendor]} {point.method} {point.path}" in {one.follows for one in waiting}
+        return any(
+            (one.vendor, one.stage, one.method) == (point.vendor, point.stage, point.method)
+            and re.search(point.pattern, one.path) is not None
+            for one in waiting
+        )
+
+    return frozenset(one.point for one, _ in picked if is_held(one.point))
+
+
+async def to_come(system: RunningSystem) -> int:
+    """How many requests the faults that are switched on still wait for."""
+    answers = await asyncio.gather(*(system.faults(vendor) for vendor in system.told.platforms))
+    return sum(one["times"] or 0 for found in answers for one in found)
 
 
 async def used_up(system: RunningSystem, picked: Sequence[tuple[Found, int]]) -> frozenset[Point]:

@@ -23,7 +23,7 @@ async def residual(system: RunningSystem) -> tuple[str, ...]:
         wanted = {name: ConnectionSettings(vendor=vendor.folder, settings=one) for name, one in told.items()}
         connected = connect_all(vendor.capability, wanted, SystemClock())
         for _, connector in connected:
-            settlements = getattr(connector, "settlements", {})
+            settlements = getattr(connector, "settlements", {})  # a port that writes nothing has none
             found |= {f"{vendor.folder} {name}: {one.kind}" for name, one in settlements.items() if one.kind in OPEN}
         await connected.close()
     return tuple(sorted(found))

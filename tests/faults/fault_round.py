@@ -201,8 +201,8 @@ async def park(matters: Matters, picked: Sequence[tuple[Found, int]], *, holds: 
         if (held and now - changed > QUIET_S) or now - began > _PARKING_S:
             break
         await asyncio.sleep(0.2)  # the system is other processes: nothing here can be awaited
-    struck = await points.used_up(matters.system, picked) if holds else frozenset()
-    return Parked(picked=tuple(picked), held=tuple(held), struck=struck)
+    addresses = {name: platform.address for name, platform in matters.system.told.platforms.items()}
+    return Parked(picked=tuple(picked), held=tuple(held), struck=points.held_at(held, picked, addresses))
 
 
 async def _asked(syncline: Syncline, path: str, body: dict[str, Any]) -> None:

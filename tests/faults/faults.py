@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from fault_cases import Machine, report
+from fault_cases import Machine, replay, report
 from fault_harness import Case, played, say
 from fault_strikes import STRIKES
 from fault_world import MANY
@@ -39,16 +39,19 @@ def asked(arguments: Sequence[str]) -> list[Case]:
 
 
 async def main(arguments: Sequence[str]) -> int:
-    """Play, and leave the report. 1 when a case failed."""
+    """Play, and leave the report. 1 when a case failed or was not played."""
     began, load = time.monotonic(), os.getloadavg()[0]
     made = await played(asked(arguments), MANY, _UNTIL_S)
     machine = Machine(seconds=time.monotonic() - began, load=load)
-    told = report(made.rows, {one.point for one in made.found}, made.residual, MANY.runs, machine)
+    unplayed = [replay(case.strike, case.seed) for case in made.unplayed]
+    told = report(made.rows, {one.point for one in made.found}, made.residual, MANY.runs, machine, unplayed)
     reports.write(ROOT / ".syncline" / "reports", "faults", told)
     points = f"{told.points_struck} of {told.points_found} points struck in {told.cases} cases"
     records = f"lost {told.lost}, doubled {told.doubled}, diverged {told.diverged}"
     say(f"{points}: {records}; stuck {told.stuck}, in doubt {told.in_doubt}")
-    return 1 if told.failed else 0
+    for one in unplayed:
+        say(f"no time was left for: {one}")
+    return 1 if told.failed or unplayed else 0
 
 
 if __name__ == "__main__":

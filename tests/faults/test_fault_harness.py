@@ -3,8 +3,9 @@
 import re
 from collections import Counter
 
+import msgspec
 from fault_cases import Machine, Row, replay, report, told
-from fault_points import Found, Point, chosen, found_in
+from fault_points import Found, Held, Point, chosen, found_in, held_at
 from fault_state import Differences, between, compared
 from fault_world import FEW, MANY, contract_number, marks, unmarked
 
@@ -43,6 +44,24 @@ def test_a_run_of_seeds_takes_every_point() -> None:
     assert {one.point for one in found} == set(taken)
     assert chosen(found, 7) == chosen(found, 7)
     assert {"psa": 3, "erp": 2} == Counter(one.point.vendor for one, _ in chosen(found, 7))
+
+
+def test_a_point_is_struck_where_a_request_really_stands() -> None:
+    """At its stage, or as the next call after its write; a call of another vendor may be that."""
+    stages = ("before", "after", "next")
+    picked = [
+        (Found(point=Point(vendor="psa", method="POST", path="/x/{id}", stage=stage), times=1, place=0), 0)
+        for stage in stages
+    ]
+    addresses = {"psa": "http://psa", "erp": "http://erp"}
+    fixed = {"id": 1, "trace": RUN}
+    after = Held(vendor="psa", stage="after", method="POST", path="/x/7", **fixed)
+    following = Held(vendor="erp", stage="next", method="GET", path="/y", follows="http://psa POST /x/{id}", **fixed)
+    assert {"after"} == {point.stage for point in held_at([after], picked, addresses)}
+    assert {"after", "next"} == {point.stage for point in held_at([after, following], picked, addresses)}
+    assert frozenset() == held_at(
+        [Held(vendor="erp", stage="next", method="GET", path="/y", **fixed)], picked, addresses
+    )
 
 
 def test_points_early_in_the_flow_let_more_pass() -> None:
@@ -104,6 +123,7 @@ def _row(strike: str, points: tuple[str, ...] = (), **counts: int) -> Row:
         does="",
         points=points,
         parked=1,
+        missed=False,
         takeover_s=1.0,
         stuck=(),
         in_doubt=(),
@@ -112,6 +132,13 @@ def _row(strike: str, points: tuple[str, ...] = (), **counts: int) -> Row:
         replay=replay(strike, 3),
         **ended,
     )
+
+
+def test_a_strike_that_met_nobody_proves_nothing() -> None:
+    """However well its round ended; and a case that was not played is named."""
+    missed = msgspec.structs.replace(_row("kill-edge"), missed=True)
+    made = report([missed], [], (), 19, Machine(seconds=1, load=1), [replay("throttle", 7)])
+    assert (1, ('make faults FAULT="throttle --seed 7"',)) == (made.failed, made.unplayed)
 
 
 def test_the_report_counts_records_and_points() -> None:

@@ -101,8 +101,9 @@ class _FaultDoor:
         callers, is_write = self._context.callers, changes(method, path)
         if "token" not in path:
             callers.came(Write(self._context.base_url, trace, method, pattern(path)), is_write=is_write)
-            if callers.is_awaited(trace):
-                await self._context.faults.hold("next", method, path, trace)
+            if (write := callers.awaited(trace)) is not None:
+                follows = f"{write.vendor} {write.method} {write.path}"
+                await self._context.faults.hold("next", method, path, trace, follows)
 
     def _note(self, method: str, scope: Scope, body: bytes) -> int | None:
         """Only what may change something is written down, and never a token request: it holds a secret."""
@@ -135,7 +136,8 @@ class _FaultDoor:
         if kind == "hold_after":
             await self._context.faults.hold("after", *called)
         if kind == "hold_next":
-            self._context.callers.hold_next(called[-1])
+            method, path, trace = called
+            self._context.callers.hold_next(Write(self._context.base_url, trace, method, pattern(path)))
         if kind == "lose_answer":
             _abort(scope)
             return answer.status

@@ -44,7 +44,7 @@ class Callers:
     def __init__(self) -> None:
         self._writes: deque[Write] = deque(maxlen=_REMEMBERED)
         self._last: dict[str, Write] = {}
-        self._awaited: set[str] = set()
+        self._awaited: dict[str, Write] = {}  # by trace
 
     def came(self, write: Write, *, is_write: bool) -> None:
         """Note the call of *write*'s caller; what is no write only follows one."""
@@ -59,17 +59,14 @@ class Callers:
         """What was written to that vendor by callers who carry a trace, first to last."""
         return [asdict(write) for write in self._writes if write.vendor == vendor]
 
-    def hold_next(self, trace: str) -> None:
-        """The next call of that caller is to be held. One without a trace cannot be told from others."""
-        if trace:
-            self._awaited.add(trace)
+    def hold_next(self, write: Write) -> None:
+        """The next call of the write's caller is to be held. One without a trace cannot be told from others."""
+        if write.trace:
+            self._awaited[write.trace] = write
 
-    def is_awaited(self, trace: str) -> bool:
-        """Whether this call is to be held; asked once, it is not any more."""
-        if trace not in self._awaited:
-            return False
-        self._awaited.discard(trace)
-        return True
+    def awaited(self, trace: str) -> Write | None:
+        """The write that this caller's call is held after, if it is to be; asked once, it is not any more."""
+        return self._awaited.pop(trace, None)
 
     def clear(self) -> None:
         """Nobody is waited for any more."""

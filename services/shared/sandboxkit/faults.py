@@ -49,10 +49,11 @@ class Held:
     method: str
     path: str
     trace: str = ""
+    follows: str = ""  # where the stage is "next": the write before, as vendor's address, method and path without ids
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
     def shown(self) -> dict[str, Any]:
-        names = ("id", "stage", "method", "path", "trace")
+        names = ("id", "stage", "method", "path", "trace", "follows")
         return {name: getattr(self, name) for name in names}
 
 
@@ -103,9 +104,9 @@ class Faults:
         held.released.set()
         return True
 
-    async def hold(self, stage: str, method: str, path: str, trace: str = "") -> None:
+    async def hold(self, stage: str, method: str, path: str, trace: str = "", follows: str = "") -> None:
         """Wait here until someone releases the request."""
-        held = Held(next(self._numbers), stage, method, path, trace)
+        held = Held(next(self._numbers), stage, method, path, trace, follows)
         self._held[held.id] = held
         try:
             await held.released.wait()

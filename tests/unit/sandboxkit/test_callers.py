@@ -63,6 +63,7 @@ async def test_the_next_call_of_the_same_caller_is_held(vendors: tuple[_Vendor, 
     await psa.call("POST", "/tasks", OTHER)
     waiting = asyncio.create_task(billing.call("GET", "/schedules", RUN))
     assert [("next", "/schedules", RUN)] == await _held(billing)
+    assert "http://psa POST /projects" == billing.context.faults.held()[0].follows
     assert (["/projects", "/tasks"], []) == (psa.notes, billing.notes)
     billing.context.faults.release(billing.context.faults.held()[0].id)
     await waiting
@@ -118,6 +119,6 @@ def test_clearing_waits_for_nobody() -> None:
     """As it does with faults."""
     callers = Callers()
     callers.came(Write("http://psa", RUN, "POST", "/"), is_write=True)
-    callers.hold_next(RUN)
+    callers.hold_next(Write("http://psa", RUN, "POST", "/"))
     callers.clear()
-    assert not callers.is_awaited(RUN)
+    assert callers.awaited(RUN) is None

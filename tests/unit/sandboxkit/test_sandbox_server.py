@@ -182,7 +182,7 @@ async def test_a_held_request_goes_on_when_it_is_released(
 
     waiting = asyncio.create_task(vendor.post("/notes", content=b"one"))
     (held,) = await _eventually(listed)
-    assert {"id": held["id"], "stage": stage, "method": "POST", "path": "/notes", "trace": ""} == held
+    assert {"id": held["id"], "stage": stage, "method": "POST", "path": "/notes", "trace": "", "follows": ""} == held
     assert kept == len(list(context.store.all("note")))
     assert 404 == (await control.post("/held/999/release")).status_code
     assert 204 == (await control.post(f"/held/{held['id']}/release")).status_code
