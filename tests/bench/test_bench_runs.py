@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import whole
 from batch_firm import Plan
+from batch_run import vendor_calls
 from figures import AT_LEAST, AT_MOST, LOWER, Gate, Row, in_turn, missed
 from peers import LEFT_OUT
 from played_day import PlayedDay
@@ -82,7 +83,7 @@ async def test_a_service_is_looked_at_and_started_again(whole_day: PlayedDay) ->
 
 async def test_the_vendors_own_count_is_taken(whole_day: PlayedDay) -> None:
     """Every platform of the day was asked something, and the writes among it are told apart."""
-    asked = Asked(calls=await whole.vendor_calls(whole_day.system), seconds=1.0)
+    asked = Asked(calls=await vendor_calls(whole_day.system, whole_day.system.told.platforms), seconds=1.0)
     assert set(whole_day.system.told.platforms) == {what.split()[0] for what in asked.calls}
     assert 0 < asked.writes < asked.calls.total()
 

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from batch import NAIVE_CALLS_OF_AN_ENTRY
 from batch_firm import Plan, batch_firm, set_up
-from batch_run import BatchRun
+from batch_run import BatchRun, vendor_calls
 from figures import LOWER, Length, Result, Row
 from running_system import RunningSystem, running_system, until
 
@@ -108,20 +108,11 @@ def onboarding(asked: Asked, quiet: Asked, wins: int) -> Result:
 
 
 async def _asked_while(system: RunningSystem, work: Any) -> Asked:
-    before, began = await vendor_calls(system), time.monotonic()
+    before, began = await vendor_calls(system, system.told.platforms), time.monotonic()
     await work
-    seconds, calls = time.monotonic() - began, await vendor_calls(system)
+    seconds, calls = time.monotonic() - began, await vendor_calls(system, system.told.platforms)
     calls.subtract(before)
     return Asked(calls=+calls, seconds=seconds)
-
-
-async def vendor_calls(system: RunningSystem) -> Counter[str]:
-    """All platforms', since their sandboxes were started."""
-    found: Counter[str] = Counter()
-    for vendor in system.told.platforms:
-        told = (await system.control(vendor, "GET", "requests")).json()
-        found.update({f"{vendor} {what}": count for what, count in told.items()})
-    return found
 
 
 async def _onboarded(system: RunningSystem, firm: Firm) -> None:

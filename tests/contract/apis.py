@@ -53,6 +53,13 @@ def every_api() -> Iterator[Api]:
     yield Api(layer="experience", name="experience", app=experience)
 
 
+def scopes_of(contract: dict[str, Any]) -> set[str]:
+    """Every scope that an operation of the contract asks for."""
+    operations = [one for path in contract["paths"].values() for one in path.values() if isinstance(one, dict)]
+    asked = [one for operation in operations for one in operation.get("security", ())]
+    return {scope for requirement in asked for scopes in requirement.values() for scope in scopes}
+
+
 _KEY = Secret("contract-tests-need-no-real-key-32")
 _ENGINE = EngineSettings(schema="engine")
 _SYSTEMS = SystemAddresses(**dict.fromkeys(("crm", "psa", "hr", "billing", "erp", "identity"), NOBODY))

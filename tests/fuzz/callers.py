@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+from apis import scopes_of
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 from running_system import RunningSystem
@@ -72,18 +73,6 @@ def credentials(system: RunningSystem, layer: str, contract: dict[str, Any], cal
         client=caller.client,
         client_secret=system.site.vault.secret(f"client {caller.client}"),
     )
-
-
-def scopes_of(contract: dict[str, Any]) -> set[str]:
-    """Every scope that an operation of the contract asks for."""
-    operations = [one for path in contract["paths"].values() for one in path.values() if isinstance(one, dict)]
-    return {
-        scope
-        for operation in operations
-        for requirement in operation.get("security", ())
-        for scopes in requirement.values()
-        for scope in scopes
-    }
 
 
 def _signed(system: RunningSystem, layer: str, scopes: set[str]) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -151,10 +151,10 @@ class _Peak:
             await asyncio.sleep(_MEMORY_EVERY_S)
 
 
-async def vendor_calls(system: RunningSystem) -> Counter[str]:
+async def vendor_calls(system: RunningSystem, vendors: Iterable[str] = VENDORS) -> Counter[str]:
     """Since the sandboxes were started, by vendor, method and kind of path."""
     found: Counter[str] = Counter()
-    for vendor in VENDORS:
+    for vendor in vendors:
         told = (await system.control(vendor, "GET", "requests")).json()
         found.update({f"{vendor} {what}": count for what, count in told.items()})
     return found
