@@ -62,7 +62,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def sound(self) -> bool:
-        return not (self.server_errors or self.undocumented or self.violations)
+        """Without answers nothing was kept or broken: then the hooks, tokens and checks among them, were not there."""
+        return bool(self.statuses) and not (self.server_errors or self.undocumented or self.violations)
 
 
 class FuzzReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,6 +24,8 @@ async def test_every_api_keeps_its_promises_whatever_it_is_asked(report: FuzzRep
     assert [] == [(run.api, run.caller) for run in broken], "\n\n".join(run.told for run in broken)
     assert 11 == len({run.api for run in report.runs})
     assert all(run.cases >= run.operations > 0 for run in report.runs)
+    allowed = [run for run in report.runs if run.scopes]
+    assert [] == [run.api for run in allowed if not any(status < 300 for status in run.statuses)]
 
 
 async def test_who_may_nothing_is_refused_everything(report: FuzzReport) -> None:
