@@ -12,6 +12,7 @@ from hostile_case import Case, Send, Watch
 GROUP = "injection"
 NOUGHT = "00000000000000000000000000000000"
 EXCEPTIONS, ONBOARDINGS = "operations/v1/exceptions", "project-onboarding/v1/onboardings"
+PREVIEW = "invoice-release/v1/release-previews?cut_off=2026-12-01&contract_id="
 ERP = "connection=business-central&legal_entity_code=DE01"
 
 
@@ -249,6 +250,20 @@ CASES = (
         "sql-for-a-run",
         "`' or 1=1 --` as a run's id",
         _process(f"{ONBOARDINGS}/{quote(chr(39) + ' or 1=1 --')}"),
+        404,
+        "not_found",
+    ),
+    _refused(
+        "path-for-a-contract",
+        "`../customers` as the contract of a preview: no other path of the system layer is asked",
+        _process(f"{PREVIEW}{quote('../customers', safe='')}"),
+        404,
+        "not_found",
+    ),
+    _refused(
+        "unprintable-contract",
+        "a contract of a preview that no path can hold",
+        _process(f"{PREVIEW}%0F%F3%A0%99%86"),
         404,
         "not_found",
     ),

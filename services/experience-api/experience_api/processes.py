@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import msgspec
 
@@ -16,7 +15,7 @@ from servicekit.clock import Clock
 from servicekit.failures import Failure, Kind
 from servicekit.settings import ServiceSettings
 from servicekit.tokens import ClientCredentials
-from servicekit.upstream import Upstream
+from servicekit.upstream import Upstream, in_path
 
 PROCESS_AUDIENCE = "syncline-process"
 # A page must not wait long for one section: what is late is shown from its last copy.
@@ -60,10 +59,10 @@ class Processes:
         made = [one for one in page.items if one.state != "amended"] or list(page.items)
         if not made:
             return None
-        return await self._onboarding.call("GET", f"/v1/onboardings/{made[-1].id}", returns=Onboarding)
+        return await self._onboarding.call("GET", f"/v1/onboardings/{in_path(made[-1].id)}", returns=Onboarding)
 
     async def systems_of(self, onboarding_id: str) -> OnboardingSystems:
-        path = f"/v1/onboardings/{onboarding_id}/systems"
+        path = f"/v1/onboardings/{in_path(onboarding_id)}/systems"
         return await self._onboarding.call("GET", path, returns=OnboardingSystems)
 
     async def exceptions_of(self, run_id: str) -> tuple[ExceptionCase, ...]:
@@ -82,7 +81,7 @@ class Processes:
     async def release(self, release_id: str) -> Release | None:
         """With draft and steps; none where there is no such release."""
         try:
-            return await self._invoicing.call("GET", f"/v1/releases/{_in_path(release_id)}", returns=Release)
+            return await self._invoicing.call("GET", f"/v1/releases/{in_path(release_id)}", returns=Release)
         except Failure as failure:
             if failure.kind is Kind.MISSING:
                 return None
@@ -90,7 +89,7 @@ class Processes:
 
     async def lineage(self, release_id: str) -> Lineage:
         """With the lines in the ledger, which the process reads at that moment."""
-        path = f"/v1/releases/{_in_path(release_id)}/lineage"
+        path = f"/v1/releases/{in_path(release_id)}/lineage"
         return await self._invoicing.call("GET", path, returns=Lineage, timeout_s=LEDGER_TIMEOUT_S)
 
     async def releases_of(self, contract_id: str) -> tuple[Release, ...]:
@@ -110,18 +109,13 @@ class Processes:
 
     async def tie_out(self, legal_entity_code: str, period_end: date) -> TieOut | None:
         """What the process reads in the ledger at that moment; none for an entity of which no books are kept."""
-        path, params = f"/v1/tie-outs/{_in_path(legal_entity_code)}", {"period_end": period_end}
+        path, params = f"/v1/tie-outs/{in_path(legal_entity_code)}", {"period_end": period_end}
         try:
             return await self._recognition.call("GET", path, params=params, returns=TieOut, timeout_s=LEDGER_TIMEOUT_S)
         except Failure as failure:
             if failure.code in _NO_SUCH_ENTITY:
                 return None
             raise
-
-
-def _in_path(name: str) -> str:
-    """What a caller named, as one part of a path and no more."""
-    return quote(name, safe="")
 
 
 async def _all(upstream: Upstream, path: str, params: Mapping[str, Any], returns: type[Page[T]]) -> tuple[T, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
@@ -24,8 +25,19 @@ T = TypeVar("T")
 IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 _BREAKING_STATUSES = frozenset({502, 503, 504})
+_STEP = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _BACKOFF_S, _BACKOFF_CAP_S = 0.05, 2.0
 _BACKSTOP_S = 1.0  # after its deadline a request's connection is let go by the transport, this much later
+
+
+def in_path(name: str) -> str:
+    """What a caller named, as one step of a path of ours and no more. MISSING: nothing of ours is called so.
+
+    To quote it is not enough: a quoted slash is a slash again before the other service looks for its route.
+    """
+    if _STEP.fullmatch(name) is None:
+        raise Failure(Kind.MISSING, "There is nothing of this name.")
+    return name
 
 
 class Credentials(Protocol):

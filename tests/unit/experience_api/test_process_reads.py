@@ -101,9 +101,8 @@ async def test_an_unknown_release_is_none(reads: Processes, answering: Answering
 
 async def test_what_a_caller_names_is_one_part_of_the_path(reads: Processes, answering: Answering) -> None:
     """No address but the one that is meant can be reached by a clever id."""
-    answering.refuses(Kind.MISSING, "not_found")
     assert await reads.release("x/../../batches?limit=1#") is None
-    assert ["invoicing /v1/releases/x%2F..%2F..%2Fbatches%3Flimit%3D1%23"] == answering.asked
+    assert [] == answering.asked
 
 
 @pytest.mark.parametrize("code", ["not_bound", "unknown_legal_entity"])

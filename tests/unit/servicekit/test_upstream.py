@@ -23,7 +23,7 @@ from scripted_upstream import (
 from servicekit.breaker import Breaker, RetryBudget
 from servicekit.failures import Failure, Kind
 from servicekit.transport import http_client, whole
-from servicekit.upstream import Upstream
+from servicekit.upstream import Upstream, in_path
 
 
 class Thing(msgspec.Struct, frozen=True):
@@ -375,3 +375,19 @@ async def test_an_answer_against_the_contract_is_bad_upstream(body: bytes) -> No
     async with serving(wrong) as (_, url), Upstream("psa", url) as upstream:
         failure = await failure_of(upstream.call("GET", "/x", returns=Thing))
     assert Kind.BAD_UPSTREAM is failure.kind
+
+
+def test_a_name_is_one_step_of_a_path() -> None:
+    """As our ids and codes are."""
+    assert "ctr_0af7" == in_path("ctr_0af7")
+    assert "DE01" == in_path("DE01")
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "a/b", "../customers", "a?limit=1", "a#", "a%2Fb", "a b", "a\n", "\x0f\U000e0646"]
+)
+def test_what_is_no_step_of_a_path_is_nowhere(name: str) -> None:
+    """A slash, a question mark or a dot would lead elsewhere, quoted or not."""
+    with pytest.raises(Failure) as caught:
+        in_path(name)
+    assert Kind.MISSING is caught.value.kind

@@ -3,7 +3,7 @@
 from canonical.billing import BillingAccount, BillingSchedule, NewBillingAccount, NewBillingSchedule, ScheduleAmendment
 from canonical.invoicing import CreditNote, Invoice, NewCreditNote, NewInvoice
 from canonical.paging import Page
-from servicekit.upstream import Upstream
+from servicekit.upstream import Upstream, in_path
 
 PAGE = 100
 
@@ -22,7 +22,7 @@ class Billing:
         )
 
     async def schedule(self, schedule_id: str) -> BillingSchedule:
-        return await self._api.call("GET", f"/v1/billing-schedules/{schedule_id}", returns=BillingSchedule)
+        return await self._api.call("GET", f"/v1/billing-schedules/{in_path(schedule_id)}", returns=BillingSchedule)
 
     async def schedule_of_project(self, connection: str, project_number: str) -> BillingSchedule | None:
         params = {"connection": connection, "project_number": project_number}
@@ -36,15 +36,15 @@ class Billing:
         )
 
     async def amend_schedule(self, schedule_id: str, amendment: ScheduleAmendment, key: str) -> BillingSchedule:
-        path = f"/v1/billing-schedules/{schedule_id}/amendments"
+        path = f"/v1/billing-schedules/{in_path(schedule_id)}/amendments"
         return await self._api.call("POST", path, body=amendment, key=key, returns=BillingSchedule)
 
     async def activate_schedule(self, schedule_id: str, key: str) -> BillingSchedule:
-        path = f"/v1/billing-schedules/{schedule_id}/activation"
+        path = f"/v1/billing-schedules/{in_path(schedule_id)}/activation"
         return await self._api.call("PUT", path, key=key, returns=BillingSchedule)
 
     async def cancel_schedule(self, schedule_id: str, key: str) -> BillingSchedule:
-        path = f"/v1/billing-schedules/{schedule_id}/cancellation"
+        path = f"/v1/billing-schedules/{in_path(schedule_id)}/cancellation"
         return await self._api.call("PUT", path, key=key, returns=BillingSchedule)
 
     async def invoices(self, connection: str) -> tuple[Invoice, ...]:
@@ -60,7 +60,7 @@ class Billing:
                 return tuple(found)
 
     async def invoice(self, invoice_id: str) -> Invoice:
-        return await self._api.call("GET", f"/v1/invoices/{invoice_id}", returns=Invoice)
+        return await self._api.call("GET", f"/v1/invoices/{in_path(invoice_id)}", returns=Invoice)
 
     async def create_invoice(self, connection: str, new: NewInvoice, key: str) -> Invoice:
         """As a draft, whole; its totals are ours."""
@@ -69,16 +69,16 @@ class Billing:
 
     async def issue_invoice(self, invoice_id: str, key: str) -> Invoice:
         """The legal act: from now on it has a number, and nothing of it changes."""
-        return await self._api.call("PUT", f"/v1/invoices/{invoice_id}/issuance", key=key, returns=Invoice)
+        return await self._api.call("PUT", f"/v1/invoices/{in_path(invoice_id)}/issuance", key=key, returns=Invoice)
 
     async def discard_invoice(self, invoice_id: str, key: str) -> Invoice:
         """A draft that will never be issued; twice is no error."""
-        return await self._api.call("PUT", f"/v1/invoices/{invoice_id}/discarding", key=key, returns=Invoice)
+        return await self._api.call("PUT", f"/v1/invoices/{in_path(invoice_id)}/discarding", key=key, returns=Invoice)
 
     async def void_invoice(self, invoice_id: str, key: str) -> Invoice:
         """An issued invoice that was neither posted nor sent; its number stays known."""
-        return await self._api.call("PUT", f"/v1/invoices/{invoice_id}/voiding", key=key, returns=Invoice)
+        return await self._api.call("PUT", f"/v1/invoices/{in_path(invoice_id)}/voiding", key=key, returns=Invoice)
 
     async def credit_invoice(self, invoice_id: str, new: NewCreditNote, key: str) -> CreditNote:
-        path = f"/v1/invoices/{invoice_id}/credit-notes"
+        path = f"/v1/invoices/{in_path(invoice_id)}/credit-notes"
         return await self._api.call("POST", path, body=new, key=key, returns=CreditNote)

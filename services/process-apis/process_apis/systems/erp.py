@@ -28,7 +28,7 @@ from canonical.postings import (
     Receivable,
     ReceivablePosting,
 )
-from servicekit.upstream import Upstream
+from servicekit.upstream import Upstream, in_path
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -77,7 +77,7 @@ class Erp:
         )
 
     async def shell(self, shell_id: str) -> ProjectShell:
-        return await self._api.call("GET", f"/v1/project-shells/{shell_id}", returns=ProjectShell)
+        return await self._api.call("GET", f"/v1/project-shells/{in_path(shell_id)}", returns=ProjectShell)
 
     async def shell_of_project(self, connection: str, entity: str, number: str) -> ProjectShell | None:
         params = {"connection": connection, "legal_entity_code": entity, "number": number}
@@ -91,11 +91,13 @@ class Erp:
         )
 
     async def amend_shell(self, shell_id: str, amendment: ShellAmendment, key: str) -> ProjectShell:
-        path = f"/v1/project-shells/{shell_id}/amendment"
+        path = f"/v1/project-shells/{in_path(shell_id)}/amendment"
         return await self._api.call("PUT", path, body=amendment, key=key, returns=ProjectShell)
 
     async def close_shell(self, shell_id: str, key: str) -> ProjectShell:
-        return await self._api.call("PUT", f"/v1/project-shells/{shell_id}/closing", key=key, returns=ProjectShell)
+        return await self._api.call(
+            "PUT", f"/v1/project-shells/{in_path(shell_id)}/closing", key=key, returns=ProjectShell
+        )
 
     async def exchange_rate(
         self, connection: str, entity: str, from_currency: str, on_date: date, purpose: str
@@ -111,22 +113,24 @@ class Erp:
         return await self._api.call("POST", "/v1/receivables", params=params, body=new, key=key, returns=Receivable)
 
     async def receivable(self, receivable_id: str) -> Receivable:
-        return await self._api.call("GET", f"/v1/receivables/{receivable_id}", returns=Receivable)
+        return await self._api.call("GET", f"/v1/receivables/{in_path(receivable_id)}", returns=Receivable)
 
     async def post_receivable(self, receivable_id: str, posting: ReceivablePosting, key: str) -> Receivable:
-        path = f"/v1/receivables/{receivable_id}/posting"
+        path = f"/v1/receivables/{in_path(receivable_id)}/posting"
         return await self._api.call("PUT", path, body=posting, key=key, returns=Receivable)
 
     async def discard_receivable(self, receivable_id: str, key: str) -> Receivable:
         """A draft that will never be posted; twice is no error."""
-        return await self._api.call("PUT", f"/v1/receivables/{receivable_id}/discarding", key=key, returns=Receivable)
+        return await self._api.call(
+            "PUT", f"/v1/receivables/{in_path(receivable_id)}/discarding", key=key, returns=Receivable
+        )
 
     async def post_journal(self, connection: str, new: NewJournal, key: str) -> Journal:
         params = {"connection": connection}
         return await self._api.call("POST", "/v1/journals", params=params, body=new, key=key, returns=Journal)
 
     async def journal(self, journal_id: str) -> Journal:
-        return await self._api.call("GET", f"/v1/journals/{journal_id}", returns=Journal)
+        return await self._api.call("GET", f"/v1/journals/{in_path(journal_id)}", returns=Journal)
 
     async def ledger_entries(
         self, connection: str, entity: str, document_number: str | None = None, **query: str
@@ -136,7 +140,7 @@ class Erp:
         cursor: str | None = None
         while True:
             params = {**query, "connection": connection, "document_number": document_number, "limit": PAGE}
-            path = f"/v1/legal-entities/{entity}/ledger-entries"
+            path = f"/v1/legal-entities/{in_path(entity)}/ledger-entries"
             page = await self._api.call("GET", path, params={**params, "cursor": cursor}, returns=Page[LedgerEntry])
             found.extend(page.items)
             cursor = page.next
@@ -148,6 +152,6 @@ class Erp:
 
     async def _of(self, connection: str, entity: str, what: str, item: type[T], **more: str) -> tuple[T, ...]:
         params = {"connection": connection, **more}
-        path = f"/v1/legal-entities/{entity}/{what}"
+        path = f"/v1/legal-entities/{in_path(entity)}/{what}"
         page: Page[T] = await self._api.call("GET", path, params=params, returns=Page[item])  # type: ignore[valid-type]
         return page.items

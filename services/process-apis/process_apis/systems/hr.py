@@ -4,7 +4,7 @@ from datetime import date
 
 from canonical.paging import Page
 from canonical.people import Absence, CostRate, Worker
-from servicekit.upstream import Upstream
+from servicekit.upstream import Upstream, in_path
 
 PAGE = 100
 
@@ -16,7 +16,7 @@ class Hr:
         self._api = api
 
     async def worker(self, worker_id: str) -> Worker:
-        return await self._api.call("GET", f"/v1/workers/{worker_id}", returns=Worker)
+        return await self._api.call("GET", f"/v1/workers/{in_path(worker_id)}", returns=Worker)
 
     async def workers(self, connection: str) -> tuple[Worker, ...]:
         """All of them, page after page."""
@@ -31,10 +31,12 @@ class Hr:
                 return tuple(found)
 
     async def cost_rates(self, worker_id: str) -> tuple[CostRate, ...]:
-        page = await self._api.call("GET", f"/v1/workers/{worker_id}/cost-rates", returns=Page[CostRate])
+        page = await self._api.call("GET", f"/v1/workers/{in_path(worker_id)}/cost-rates", returns=Page[CostRate])
         return page.items
 
     async def absences(self, worker_id: str, from_date: date, to_date: date) -> tuple[Absence, ...]:
         params = {"from_date": from_date.isoformat(), "to_date": to_date.isoformat()}
-        page = await self._api.call("GET", f"/v1/workers/{worker_id}/absences", params=params, returns=Page[Absence])
+        page = await self._api.call(
+            "GET", f"/v1/workers/{in_path(worker_id)}/absences", params=params, returns=Page[Absence]
+        )
         return page.items
