@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
@@ -23,8 +26,16 @@ from servicekit.limits import RateLimiter
 
 JSON_MEDIA_TYPES = frozenset({"application/json", "application/merge-patch+json"})
 NUL, NO_NUL = "\0", "No NUL may stand here."  # no store of ours keeps it in a text
+ITS_FORM = "This is not how such a value is written."
 NO_NULL = "A parameter without a value is left out."
 ONCE = "This header may be given once."
+# Read leniently, as all that comes in a query is, a moment may be seconds since 1970, and true a 1.
+_WRITTEN: Mapping[Any, re.Pattern[str]] = {
+    bool: re.compile(r"true|false"),
+    int: re.compile(r"-?[0-9]+", re.ASCII),
+    date: re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII),
+    datetime: re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9].*", re.ASCII),
+}
 _AUTHORIZATION, _ACTOR, _KEY = b"authorization", ACTOR_HEADER.lower().encode(), b"idempotency-key"
 _ONCE = {_AUTHORIZATION: "Authorization", _ACTOR: ACTOR_HEADER, _KEY: "Idempotency-Key"}
 
@@ -82,6 +93,7 @@ class Rules:
                     allow=allow if method == "OPTIONS" else None,
                     parameters=frozenset(parameter.field_alias for parameter in model.expected_query_params),
                     repeatable=frozenset(model.sequence_query_parameter_names),
+                    forms=dict(_forms(handler, model)),
                     any_parameters=bool(handler.opt.get("any_parameters")),
                     guards=taken_over(handler),
                     short=None if method == "OPTIONS" or handler.resolve_guards() else handling(handler, model),
@@ -133,6 +145,7 @@ class _Route(msgspec.Struct, frozen=True, kw_only=True):
     allow: str | None  # set on the framework's own OPTIONS routes
     parameters: frozenset[str]
     repeatable: frozenset[str]
+    forms: Mapping[str, re.Pattern[str]]  # how a parameter is written, where its type alone would take more
     any_parameters: bool
     guards: tuple[requires, ...]
     short: Handling | None
@@ -149,12 +162,31 @@ def _check_parameters(route: _Route, query: bytes) -> None:
     if repeated:
         message, code = "This parameter may be given once.", "repeated_parameter"
         raise _refused("A query parameter is given twice; see errors.", code, message, "query", repeated)
-    unfit = sorted({name for name, value in given if NUL in value})
+    unfit = {name: message for name, value in given if (message := _unfit(route, name, value))}
     if unfit:
-        raise _refused("A query parameter is not valid; see errors.", "invalid_parameter", NO_NUL, "query", unfit)
-    left_out = sorted({name for name, value in given if value.lower() == "null"})  # msgspec takes it for no value
-    if left_out:
-        raise _refused("A query parameter is not valid; see errors.", "invalid_parameter", NO_NULL, "query", left_out)
+        errors = tuple(
+            FieldError(pointer=f"query:{name}", code="invalid", message=unfit[name]) for name in sorted(unfit)
+        )
+        raise Failure(Kind.MALFORMED, "A query parameter is not valid; see errors.", "invalid_parameter", errors)
+
+
+def _unfit(route: _Route, name: str, value: str) -> str:
+    """What is wrong with a value, whatever its type would take it for; empty if nothing is."""
+    if NUL in value:
+        return NO_NUL
+    if value.lower() == "null":  # msgspec takes it for no value
+        return NO_NULL
+    form = route.forms.get(name)
+    return ITS_FORM if form is not None and form.fullmatch(value) is None else ""
+
+
+def _forms(handler: Any, model: Any) -> Iterator[tuple[str, re.Pattern[str]]]:
+    fields = handler.parsed_fn_signature.parameters
+    for parameter in model.expected_query_params:
+        field = fields.get(parameter.field_name)
+        for one in () if field is None else (field, *field.inner_types):
+            if one.annotation in _WRITTEN:
+                yield parameter.field_alias, _WRITTEN[one.annotation]
 
 
 def _refused(detail: str, code: str, message: str, source: str, names: list[str]) -> Failure:

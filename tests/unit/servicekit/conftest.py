@@ -71,6 +71,8 @@ class ThingRoutes(Controller):
         thing_id: FromPath[str],
         limit: Annotated[int, QueryParameter(ge=1, le=100)] = 20,
         since: Annotated[date | None, QueryParameter()] = None,
+        until: Annotated[datetime | None, QueryParameter()] = None,
+        whole: Annotated[bool, QueryParameter()] = False,
     ) -> Thing:
         """One thing.
 

@@ -48,6 +48,25 @@ async def test_null_is_no_value_of_a_parameter(things: httpx.AsyncClient, value:
 
 
 @pytest.mark.parametrize(
+    ("name", "good", "odd"),
+    [
+        ("until", ("2026-11-23T09:15:00Z", "2026-11-23T09:15:00.5%2B01:00"), ("0.5", "0", "1764280000", "2026-11-23")),
+        ("since", ("2026-11-23",), ("0", "20261123", "2026-11-23T00:00:00Z")),
+        ("whole", ("true", "false"), ("1", "0", "on", "TRUE")),
+        ("limit", ("7",), ("7.0", "7e0", "%2B7", "0x7", "1_0")),
+    ],
+)
+async def test_a_parameter_is_written_as_its_contract_says(
+    things: httpx.AsyncClient, name: str, good: tuple[str, ...], odd: tuple[str, ...]
+) -> None:
+    """No seconds since 1970 for a moment, no 1 for true: what is taken for something else is not asked for."""
+    answers = [await things.get(f"/v1/things/1?{name}={value}") for value in good]
+    assert [200] * len(good) == [answer.status_code for answer in answers]
+    for value in odd:
+        assert (400, "invalid_parameter", [f"query:{name}"]) == told(await things.get(f"/v1/things/1?{name}={value}"))
+
+
+@pytest.mark.parametrize(
     ("changes", "places"),
     [
         ({"name": "a\0b"}, ["/name"]),
