@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,22 @@ class Signed:
 
     def set(self, case: Any, token: str, _context: Any) -> None:
         case.headers = {**(case.headers or {}), "Authorization": f"Bearer {token}"}
+
+
+@schemathesis.hook
+def before_load_schema(_context: Any, raw_schema: dict[str, Any]) -> None:
+    """An open enumeration is asked for by the values it has, since a command with another one goes no further."""
+    for schema in _schemas(raw_schema):
+        if "x-extensible-enum" in schema:
+            or_none = [None] if {"type": "null"} in schema.get("anyOf", []) else []
+            schema["enum"] = [*schema["x-extensible-enum"], *or_none]
+
+
+def _schemas(part: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(part, dict):
+        yield part
+    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        yield from _schemas(inner)
 
 
 @schemathesis.hook

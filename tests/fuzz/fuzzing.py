@@ -23,6 +23,9 @@ from callers import EVERYTHING, Caller, callers, credentials
 from giving_away import secrets_of
 from running_system import RunningSystem
 
+from demo.morning import demo_firm
+from launcher.vendors import ANY_DAY
+
 HERE = Path(__file__).parent
 AT_ONCE = 2  # runs at a time: schemathesis keeps one core busy, the services the other
 # What a contract allows a business rule may still refuse, so acceptance of every valid request is not asked for.
@@ -32,6 +35,7 @@ LEFT_OUT = "positive_data_acceptance"
 LEFT_OUT_AT_EDGE = f"{LEFT_OUT},unsupported_method"
 SERVER_ERRORS = frozenset({"ServerError"})
 UNDOCUMENTED = frozenset({"UndefinedStatusCode", "UndefinedContentType"})
+KNOWN_WORDS = 0.9  # how often a parameter that has known words gets one of them
 MOST_TOLD = 20_000
 MOST_SECONDS = 1800.0  # of one run
 
@@ -137,6 +141,7 @@ async def _run(system: RunningSystem, plan: Plan, seed: int) -> Run:
             behind_the_edge=plan.layer == "system",
         )
         await asyncio.to_thread((folder / "settings.json").write_bytes, msgspec.json.encode(told))
+        await asyncio.to_thread((folder / "schemathesis.toml").write_text, _known_words(system, plan), "utf-8")
         process = await asyncio.create_subprocess_exec(
             *_command(system, plan, folder / "report.json", seed),
             cwd=folder,
@@ -147,6 +152,20 @@ async def _run(system: RunningSystem, plan: Plan, seed: int) -> Run:
         async with asyncio.timeout(MOST_SECONDS):
             output, _ = await process.communicate()
         return await asyncio.to_thread(_result, plan, folder, output.decode("utf-8", "replace"))
+
+
+def _known_words(system: RunningSystem, plan: Plan) -> str:
+    """schemathesis's own settings: what no generator can guess, and behind which everything of a system API lies."""
+    words = {
+        "connection": system.told.connections.get(plan.name, []),
+        "legal_entity_code": [entity.code for entity in demo_firm(ANY_DAY).entities],
+    }
+    return "".join(
+        f"[dictionaries.{name}]\nvalues = {json.dumps(values)}\n"
+        f'[parameters.{name}]\ndictionary = "{name}"\nprobability = {KNOWN_WORDS}\n'
+        for name, values in words.items()
+        if values
+    )
 
 
 def _command(system: RunningSystem, plan: Plan, report: Path, seed: int) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ DECIMAL_PATTERN = r"^-?[0-9]+(\.[0-9]+)?$"
 _DECIMAL = re.compile(DECIMAL_PATTERN, re.ASCII)
 _PLACE = re.compile(r"^(?P<text>.*?)(?: - at `(?P<place>[^`]*)`)?$", re.DOTALL)
 _ESCAPED_NUL = b"\\u0000"  # no store of ours keeps NUL in a text
+_UNIONS = (typing.Union, types.UnionType)
 _SEQUENCES = (list, tuple, set, frozenset)
 
 
@@ -32,14 +33,15 @@ class Reader(Generic[T]):
         self._wanted = wanted
         self._dec_hook = dec_hook
         self._decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(wanted, dec_hook=dec_hook)
-        # msgspec takes a JSON number for a Decimal, and with it a float's rounding: the text itself is looked at first.
-        self._decimals_are_texts = _decimal_check(wanted, {})
+        # msgspec takes a JSON number for a Decimal, and with it a float's rounding, and knows of no open enumeration:
+        # the texts themselves are looked at first.
+        self._texts_are_fit = _text_check(wanted, {})
 
     def read(self, body: bytes) -> T:
         """The decoded body. Fails MALFORMED when it is not JSON, INVALID when it does not fit, with a pointer each."""
         if _ESCAPED_NUL in body and (places := [*_nuls(_document(body), "")]):
             raise _invalid([FieldError(pointer=at, code="invalid", message="No NUL may stand here.") for at in places])
-        if self._decimals_are_texts is not None and not self._decimals_are_texts(_document(body)):
+        if self._texts_are_fit is not None and not self._texts_are_fit(_document(body)):
             raise self._refusal(body)
         try:
             return self._decoder.decode(body)
@@ -54,8 +56,29 @@ class Reader(Generic[T]):
 
 def mistakes(value: object, wanted: Any, *, dec_hook: DecodeHook | None = None, at: str = "") -> Iterator[FieldError]:
     """Every mistake in *value* (JSON as Python objects) seen as a *wanted*; `at` is the JSON Pointer of *value*."""
+    known = known_values(wanted)
+    if known and isinstance(value, str) and value not in known:
+        yield FieldError(pointer=at, code="unknown_value", message=f"Expected one of {', '.join(sorted(known))}.")
+        return
     found = [*_inner_mistakes(value, _bare(wanted), dec_hook, at)]
     yield from found or _own_mistake(value, wanted, dec_hook, at)
+
+
+def known_values(wanted: Any) -> frozenset[str]:
+    """The values of an open enumeration that we know; empty if *wanted* is none.
+
+    Callers must live with values they do not know, but nobody can carry out a command that has one (Zalando RESTful
+    API guidelines, rule 112).
+    """
+    if typing.get_origin(wanted) is typing.Annotated:
+        inner, *metas = typing.get_args(wanted)
+        for meta in metas:
+            if isinstance(meta, msgspec.Meta) and (listed := (meta.extra_json_schema or {}).get("x-extensible-enum")):
+                return frozenset(listed)
+        return known_values(inner)
+    if typing.get_origin(wanted) in _UNIONS:
+        return frozenset().union(*map(known_values, typing.get_args(wanted)))
+    return frozenset()
 
 
 def _nuls(value: object, at: str) -> Iterator[str]:
@@ -127,7 +150,7 @@ def _bare(wanted: Any) -> Any:
     """*wanted* without its annotations, and without None where exactly one other type is left."""
     while typing.get_origin(wanted) is typing.Annotated:
         wanted = typing.get_args(wanted)[0]
-    if typing.get_origin(wanted) in {typing.Union, types.UnionType}:
+    if typing.get_origin(wanted) in _UNIONS:
         rest = [inner for inner in typing.get_args(wanted) if inner is not types.NoneType]
         return _bare(rest[0]) if len(rest) == 1 else wanted
     return wanted
@@ -145,33 +168,35 @@ def _invalid(found: list[FieldError]) -> Failure:
     return Failure(Kind.INVALID, "The body does not fit its schema; see errors.", errors=ordered)
 
 
-def _decimal_check(wanted: Any, known: dict[Any, list[_Check]]) -> _Check | None:
-    """A check of nothing but the decimals of a value, or None where *wanted* has none. Made once per type."""
+def _text_check(wanted: Any, known: dict[Any, list[_Check]]) -> _Check | None:
+    """A check of nothing but decimals and open enumerations, or None where *wanted* has none. Made once per type."""
+    if values := known_values(wanted):
+        return lambda value: not isinstance(value, str) or value in values
     bare = _bare(wanted)
     origin, arguments = typing.get_origin(bare) or bare, typing.get_args(bare)
     if bare is Decimal:
         return lambda value: value is None or (isinstance(value, str) and _DECIMAL.fullmatch(value) is not None)
     if isinstance(origin, type) and issubclass(origin, msgspec.Struct):
-        return _struct_decimal_check(bare, known)
+        return _struct_text_check(bare, known)
     if isinstance(origin, type) and issubclass(origin, Mapping) and arguments:
-        of_value = _decimal_check(arguments[1], known)
+        of_value = _text_check(arguments[1], known)
         return of_value and _for_each(of_value, dict, dict.values)
     if origin in _SEQUENCES and arguments and (origin is not tuple or arguments[-1] is Ellipsis):
-        of_item = _decimal_check(arguments[0], known)
+        of_item = _text_check(arguments[0], known)
         return of_item and _for_each(of_item, list, iter)
     # A fixed tuple or a union of several: the thorough way decides, which is slower and finds no mistake where none is.
-    return (lambda value: not [*mistakes(value, wanted)]) if _mentions_decimal(wanted) else None
+    return (lambda value: not [*mistakes(value, wanted)]) if _mentions_texts(wanted) else None
 
 
 def _for_each(check: _Check, container: type, parts: Callable[[Any], Iterable[object]]) -> _Check:
     return lambda value: not isinstance(value, container) or all(check(part) for part in parts(value))
 
 
-def _struct_decimal_check(struct: Any, known: dict[Any, list[_Check]]) -> _Check | None:
+def _struct_text_check(struct: Any, known: dict[Any, list[_Check]]) -> _Check | None:
     if struct in known:  # a type that holds itself: its check is there by the time it is asked
         return lambda value: all(check(value) for check in known[struct])
     known[struct] = []
-    checks = {field.encode_name: _decimal_check(field.type, known) for field in msgspec.structs.fields(struct)}
+    checks = {field.encode_name: _text_check(field.type, known) for field in msgspec.structs.fields(struct)}
     parts = [(name, check) for name, check in checks.items() if check]
     if not parts:
         return None
@@ -183,6 +208,6 @@ def _struct_decimal_check(struct: Any, known: dict[Any, list[_Check]]) -> _Check
     return check_fields
 
 
-def _mentions_decimal(wanted: Any) -> bool:
-    components = msgspec.json.schema_components([wanted], schema_hook=lambda _: {})
-    return b'"format":"decimal"' in msgspec.json.encode(components)
+def _mentions_texts(wanted: Any) -> bool:
+    components = msgspec.json.encode(msgspec.json.schema_components([wanted], schema_hook=lambda _: {}))
+    return any(sign in components for sign in (b'"format":"decimal"', b'"x-extensible-enum"'))

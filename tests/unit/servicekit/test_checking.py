@@ -32,6 +32,19 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tags: Annotated[tuple[str, ...], msgspec.Meta(max_length=2)] = ()
 
 
+Colour = Annotated[str, msgspec.Meta(extra_json_schema={"x-extensible-enum": ["red", "green"]})]
+
+
+class Painted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Open enumerations in every kind of container."""
+
+    outside: Colour
+    inside: Annotated[Colour | None, msgspec.Meta(description="none if it is hollow")] = None
+    layers: tuple[Colour, ...] = ()
+    by_name: dict[str, Colour] = {}
+    parts: tuple[Painted, ...] = ()
+
+
 class Even(msgspec.Struct, frozen=True):
     """A struct with a rule of its own."""
 
@@ -73,6 +86,28 @@ def found(wanted: Any, document: object) -> list[str]:
 def test_mistakes_are_found_in_every_container(document: object, places: list[str]) -> None:
     """Structs, mappings, lists, tuples, and types that hold themselves."""
     assert places == found(Holder, document)
+
+
+@pytest.mark.parametrize(
+    ("document", "places"),
+    [
+        ({"outside": "red", "inside": None, "layers": ["green"], "by_name": {"a": "red"}}, []),
+        ({"outside": ""}, ["/outside"]),
+        ({"outside": "Red", "inside": "mauve"}, ["/inside", "/outside"]),
+        ({"outside": "red", "layers": ["red", "pink"]}, ["/layers/1"]),
+        ({"outside": "red", "by_name": {"a": "pink"}}, ["/by_name/a"]),
+        ({"outside": "red", "parts": [{"outside": "pink"}]}, ["/parts/0/outside"]),
+    ],
+)
+def test_what_is_asked_of_us_names_only_what_we_know(document: object, places: list[str]) -> None:
+    """An open enumeration is open towards callers: a command with a value that nobody knows cannot be carried out."""
+    assert places == found(Painted, document)
+
+
+def test_an_unknown_value_is_told_with_the_known_ones() -> None:
+    """The caller reads what it may say."""
+    (error,) = mistakes({"outside": "pink"}, Painted)
+    assert ("/outside", "unknown_value", "Expected one of green, red.") == (error.pointer, error.code, error.message)
 
 
 def test_a_rule_of_a_type_is_a_mistake_in_its_place() -> None:

@@ -70,7 +70,7 @@ def to_cost_rates(rows: Sequence[Row], settings: Settings) -> tuple[CostRate, ..
     """By day. A rate holds until the next day on which one begins; a later entry for the same day corrects it."""
     names = settings.cost_rates
     days = sorted({day(row, names.effective_date) for row in rows})
-    following = dict(zip(days, [*days[1:], None], strict=True))
+    following = dict(itertools.zip_longest(days, days[1:]))
     rates = [
         CostRate(
             worker_id=required(row, names.worker),

@@ -162,6 +162,11 @@ def test_rates_hold_until_the_next_one() -> None:
     ] == [(rate.rate, rate.effective) for rate in found]
 
 
+def test_who_has_no_rate_yet_has_none() -> None:
+    """A new worker stands in HR before anybody has entered a cost rate."""
+    assert () == mapping.to_cost_rates([], settings())
+
+
 @pytest.mark.parametrize(
     "wrong", [{"Cost_Rate": ""}, {"Cost_Rate": "n/a"}, {"Cost_Rate": "-1"}, {"Currency": ""}, {"Unit": "fortnight"}]
 )
