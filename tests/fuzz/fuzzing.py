@@ -155,7 +155,7 @@ async def _run(system: RunningSystem, plan: Plan, seed: int) -> Run:
 
 
 def _known_words(system: RunningSystem, plan: Plan) -> str:
-    """schemathesis's own settings: what no generator can guess, and behind which everything of a system API lies."""
+    """Schemathesis's own settings: what no generator can guess, and behind which everything of a system API lies."""
     words = {
         "connection": system.told.connections.get(plan.name, []),
         "legal_entity_code": [entity.code for entity in demo_firm(ANY_DAY).entities],
