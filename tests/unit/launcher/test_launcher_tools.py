@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from launcher import places, tools
+from launcher.__main__ import read
 from launcher.tools import TOOLS, Tool
 
 ROOT = Path(__file__).parents[3]
@@ -28,6 +29,22 @@ def _tool(script: str) -> dict[str, Tool]:
 def _said(capsys: pytest.CaptureFixture[str]) -> str:
     """What was printed, as if the machine were fast."""
     return re.sub(r"in \d+ s\.", "in 0 s.", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("said", "passed_on"),
+    [
+        (["fuzz", "50", "--seed", "7"], ["50", "--seed", "7"]),
+        (["fuzz", "--seed", "7"], ["--seed", "7"]),
+        (["test", "-k", "name"], ["-k", "name"]),
+        (["check"], []),
+        (["run", "--once"], []),
+    ],
+)
+def test_a_program_gets_what_was_said_behind_its_name(said: list[str], passed_on: list[str]) -> None:
+    """Options of its own first, or last, or none."""
+    asked, found = read(said)
+    assert (said[0], passed_on) == (asked.command, found)
 
 
 async def test_a_tool_has_its_folders_and_the_persons_arguments(
