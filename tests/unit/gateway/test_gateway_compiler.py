@@ -13,6 +13,7 @@ from gateway.compiler.listener import listener
 from gateway.compiler.replies import replies
 from gateway.compiler.routes import route_configuration
 from gateway.compiler.topology import Address, Limits, Tls, address
+from gateway.compiler.tree import every_route
 from gateway.contracts import Contract, read_contracts
 from gateway.docs.problem_pages import problem_types
 from servicekit.failures import Failure, Kind
@@ -35,8 +36,7 @@ def topology(**changes: Any) -> Topology:
 
 def routes(contracts: tuple[Contract, ...] = CONTRACTS, **changes: Any) -> list[dict[str, Any]]:
     """The compiled routes, in order."""
-    found: list[dict[str, Any]] = route_configuration(contracts, topology(**changes))["virtual_hosts"][0]["routes"]
-    return found
+    return [*every_route(route_configuration(contracts, topology(**changes)))]
 
 
 def changed(key: str, path: str, **node: Any) -> tuple[Contract, ...]:
@@ -79,6 +79,23 @@ def test_every_route_says_whether_it_needs_a_token() -> None:
     assert "experience" == needs["experience.v1:getView"]["requirement_name"]
     assert needs["docs"]["disabled"]
     assert len(needs) == len({route["name"] for route in routes()})
+
+
+def test_a_route_is_looked_for_among_its_resources_own() -> None:
+    """What an API costs to find does not grow with the others; each list refuses bad Hosts and ends in 404."""
+    matcher = route_configuration(CONTRACTS, topology())["virtual_hosts"][0]["matcher"]
+    under = matcher["matcher_tree"]["prefix_match_map"]["map"]
+    lists = {prefix: branch["action"]["typed_config"]["routes"] for prefix, branch in under.items()}
+    assert {"/process/project-onboarding/v1/onboardings", "/experience/v1/views", "/experience/v1/changes"} <= {*lists}
+    lists["others"] = matcher["on_no_match"]["action"]["typed_config"]["routes"]
+    assert {("misaddressed", "nothing")} == {(found[0]["name"], found[-1]["name"]) for found in lists.values()}
+
+
+def test_a_path_without_a_resource_is_not_compiled() -> None:
+    """It would lie before every resource of the API."""
+    with pytest.raises(Failure) as caught:
+        routes(changed("project-onboarding.v1", "/v1/{anything}"))
+    assert "project-onboarding.v1 GET /v1/{anything} names no resource behind /v1/" == caught.value.detail
 
 
 def test_an_operation_without_security_is_not_compiled() -> None:

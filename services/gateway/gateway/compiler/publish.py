@@ -14,6 +14,7 @@ from gateway.compiler.clusters import clusters, fixed_clusters, socket_address
 from gateway.compiler.listener import ROUTES, listener, watched_file
 from gateway.compiler.routes import route_configuration
 from gateway.compiler.topology import Topology, address
+from gateway.compiler.tree import every_route
 from gateway.contracts import Contract
 from servicekit.failures import Failure, Kind
 
@@ -65,7 +66,7 @@ async def publish(
     return Published(
         bootstrap=folder / BOOTSTRAP,
         restart_needed=restart,
-        operations=sum("route" in route for route in routes["virtual_hosts"][0]["routes"]),
+        operations=sum("route" in route for route in every_route(routes)),
         left_out=tuple(sorted(left_out)),
     )
 

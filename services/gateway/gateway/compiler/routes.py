@@ -10,6 +10,7 @@ from gateway.compiler.clusters import PORTAL, page_cluster, service_cluster
 from gateway.compiler.listener import CLAIMS, JWT_FILTER, LAYERS, ROUTES
 from gateway.compiler.replies import METADATA
 from gateway.compiler.topology import Topology
+from gateway.compiler.tree import route_tree
 from gateway.contracts import ENDED, Contract, Lifecycle, Operation
 from servicekit.failures import Failure, Kind
 
@@ -17,6 +18,7 @@ Json = dict[str, Any]
 
 _TYPE = "type.googleapis.com/envoy.extensions.filters.http"
 _PARAMETER = re.compile(r"\{[^{}/]+\}")
+_RESOURCE = re.compile(r"/v[0-9]+/[^{}/]+")
 _HOST = r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
 _NOT_OFFERED = "/health"  # for whoever runs the services, not for callers
 
@@ -42,16 +44,11 @@ INTERNAL = ("x-envoy-upstream-service-time", "x-envoy-original-path", "x-envoy-d
 
 def route_configuration(contracts: Sequence[Contract], topology: Topology) -> Json:
     """Every route, the more exact first; the rest is 404. MISCONFIGURED when contracts and topology disagree."""
-    routes = [
-        _misaddressed(),
-        *_api_routes(contracts, topology),
-        *_hook_routes(contracts, topology),
-        *_public_routes(topology),
-        _answer({"prefix": "/"}, 404, name="nothing"),
-    ]
+    resources = {prefix: _closed(routes) for prefix, routes in _api_routes(contracts, topology).items()}
+    others = _closed([*_hook_routes(contracts, topology), *_public_routes(topology)])
     return {
         "name": ROUTES,
-        "virtual_hosts": [{"name": "edge", "domains": ["*"], "routes": routes}],
+        "virtual_hosts": [{"name": "edge", "domains": ["*"], "matcher": route_tree(resources, others)}],
         "request_headers_to_remove": list(UNTRUSTED),
         "response_headers_to_remove": list(INTERNAL),
         "response_headers_to_add": [
@@ -66,7 +63,13 @@ def offered(contracts: Iterable[Contract], topology: Topology) -> tuple[Contract
     return tuple(contract for contract in contracts if contract.layer in LAYERS and contract.key in topology.services)
 
 
-def _api_routes(contracts: Sequence[Contract], topology: Topology) -> list[Json]:
+def _closed(routes: Sequence[Json]) -> list[Json]:
+    """Without a bad Host before them, and with an end: what finds no route would need every layer's token."""
+    return [_misaddressed(), *routes, _answer({"prefix": "/"}, 404, name="nothing")]
+
+
+def _api_routes(contracts: Sequence[Contract], topology: Topology) -> dict[str, list[Json]]:
+    """By the path of the resource that they are below."""
     by_path: dict[str, list[tuple[Contract, Operation]]] = defaultdict(list)
     for contract in offered(contracts, topology):
         for operation in contract.operations:
@@ -74,14 +77,13 @@ def _api_routes(contracts: Sequence[Contract], topology: Topology) -> list[Json]
                 _check(contract, operation)
                 by_path[contract.edge_prefix + operation.path].append((contract, operation))
     _refuse_doubles(by_path)
-    return [
-        route
-        for path in sorted(by_path, key=_exactness)
-        for route in (
+    found: dict[str, list[Json]] = defaultdict(list)
+    for path in sorted(by_path, key=_exactness):
+        found[_resource(*by_path[path][0])] += [
             *(_api_route(contract, operation, topology) for contract, operation in by_path[path]),
             _wrong_method(path, {operation.method for _, operation in by_path[path]}),
-        )
-    ]
+        ]
+    return found
 
 
 def _check(contract: Contract, operation: Operation) -> None:
@@ -90,6 +92,14 @@ def _check(contract: Contract, operation: Operation) -> None:
         raise Failure(Kind.MISCONFIGURED, f"{where} states no security, so it cannot be offered")
     if not operation.path.startswith(f"/v{contract.major}/"):
         raise Failure(Kind.MISCONFIGURED, f"{where} does not begin with /v{contract.major}/")
+
+
+def _resource(contract: Contract, operation: Operation) -> str:
+    found = _RESOURCE.match(operation.path)
+    if found is None:
+        where = f"{contract.key} {operation.method} {operation.path}"
+        raise Failure(Kind.MISCONFIGURED, f"{where} names no resource behind /v{contract.major}/")
+    return contract.edge_prefix + found[0]
 
 
 def _refuse_doubles(by_path: dict[str, list[tuple[Contract, Operation]]]) -> None:
