@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +61,11 @@ def _schemas(part: Any) -> Iterator[dict[str, Any]]:
 
 @schemathesis.hook
 def after_call(_context: Any, _case: Any, response: Any) -> None:
-    """Every answer is counted for the report."""
+    """Every answer is counted for the report; who is told to wait waits, or the next cases would tell nothing."""
     with Path(TOLD.tally).open("a", encoding="ascii") as tally:
         tally.write(f"{response.status_code}\n")
+    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        time.sleep(float(response.headers["retry-after"][0]))
 
 
 def _unread(response: Any) -> bool:

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -113,9 +113,10 @@ async def fuzz(
 ) -> FuzzReport:
     """Every plan, a few at a time; the report has them in their order. *tell* hears of each when it is over."""
     places = asyncio.Semaphore(AT_ONCE)
+    turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # a client's runs share its rate limit
 
     async def carried_out(plan: Plan) -> Run:
-        async with places:
+        async with turns[plan.caller.client or plan.file.name], places:
             run = await _run(system, plan, seed)
             tell(run)
             return run
@@ -141,7 +142,7 @@ async def _run(system: RunningSystem, plan: Plan, seed: int) -> Run:
             behind_the_edge=plan.layer == "system",
         )
         await asyncio.to_thread((folder / "settings.json").write_bytes, msgspec.json.encode(told))
-        await asyncio.to_thread((folder / "schemathesis.toml").write_text, _known_words(system, plan), "utf-8")
+        await asyncio.to_thread((folder / "schemathesis.toml").write_text, _own_settings(system, plan), "utf-8")
         process = await asyncio.create_subprocess_exec(
             *_command(system, plan, folder / "report.json", seed),
             cwd=folder,
@@ -154,13 +155,17 @@ async def _run(system: RunningSystem, plan: Plan, seed: int) -> Run:
         return await asyncio.to_thread(_result, plan, folder, output.decode("utf-8", "replace"))
 
 
-def _known_words(system: RunningSystem, plan: Plan) -> str:
-    """Schemathesis's own settings: what no generator can guess, and behind which everything of a system API lies."""
+def _own_settings(system: RunningSystem, plan: Plan) -> str:
+    """Schemathesis's own settings: what no generator can guess, and behind which everything of a system API lies.
+
+    Too many requests is a right answer to any of them.
+    """
     words = {
         "connection": system.told.connections.get(plan.name, []),
         "legal_entity_code": [entity.code for entity in demo_firm(ANY_DAY).entities],
     }
-    return "".join(
+    refused = "[checks.missing_required_header]\nexpected-statuses = [400, 401, 403, 406, 415, 422, 429]\n"
+    return refused + "".join(
         f"[dictionaries.{name}]\nvalues = {json.dumps(values)}\n"
         f'[parameters.{name}]\ndictionary = "{name}"\nprobability = {KNOWN_WORDS}\n'
         for name, values in words.items()
