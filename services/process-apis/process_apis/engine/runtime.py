@@ -73,6 +73,9 @@ class Engine:
             executor_id=slot.replace(":", "-"),
             serializer=JsonSerializer(),
             sys_db_pool_size=self._settings.pool_size,
+            # Not asked before each transaction whether it is still there, which is a round trip: the engine tries again
+            # what a lost connection broke.
+            db_engine_kwargs={"pool_pre_ping": False},
             log_level="WARNING",
         )
         DBOS(config=config)
