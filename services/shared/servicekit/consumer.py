@@ -57,7 +57,7 @@ class Consumer:
         *,
         stream: str = STREAM,
         start_after: int = 0,
-        batch: int = 100,
+        batch: int = 500,
         block_s: float = 2.0,
         poll_s: float = 0.2,
         attempts: int = 30,
