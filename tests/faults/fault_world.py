@@ -33,7 +33,9 @@ EXTENDED = "X1"  # the running contract that deal G extends
 _RUNNING = ("R1", "R2", "R3", "R4", "R5", "S1", "S2", "S3", "V1", "V2", "V3", "V4", EXTENDED)
 _ENTRIES = 4
 _ROWS_AT_ONCE = 2000
-_MARK = re.compile(r"(?<![A-Za-z0-9])[Kk](\d\d)(?=[A-Za-z])|(?<![A-Za-z0-9])(C5|DE97)(\d\d)(?=\d\d)")
+_MARK = re.compile(
+    r"(?<![A-Za-z0-9])[Kk](\d\d)(?=[A-Za-z])|(?<![A-Za-z0-9])(C5|DE97)(\d\d)(?=\d\d(?:000)?(?![A-Za-z0-9]))"
+)
 
 
 class Keys(msgspec.Struct, frozen=True, kw_only=True):

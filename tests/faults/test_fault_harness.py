@@ -76,7 +76,8 @@ def test_rounds_differ_by_their_mark_alone() -> None:
     assert {3, 12} == marks("K03A for C51201")
     text = "P-DE01-K07R1, C50703, DE970703000, rechnung@k07w1.example"
     assert unmarked(text.replace("07", "11")) == unmarked(text)
-    assert "CK07R1 K7A C5 DE98" == unmarked("CK07R1 K7A C5 DE98")
+    kept = "CK07R1 K7A C5 DE98 INV-DE01-C50777A2F65B INV-DE01-DE9707031A2F"  # the last two end in digests
+    assert kept == unmarked(kept)
 
 
 def test_a_round_has_a_run_for_each_matter() -> None:
