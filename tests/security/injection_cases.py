@@ -9,8 +9,9 @@ from urllib.parse import quote
 from attacking import Answer, Attacker
 from hostile_case import Case, Send, Watch
 
+from servicekit.ids import mint
+
 GROUP = "injection"
-NOUGHT = "00000000000000000000000000000000"
 EXCEPTIONS, ONBOARDINGS = "operations/v1/exceptions", "project-onboarding/v1/onboardings"
 PREVIEW = "invoice-release/v1/release-previews?cut_off=2026-12-01&contract_id="
 ERP = "connection=business-central&legal_entity_code=DE01"
@@ -49,10 +50,10 @@ def _finds_nothing(send: Send) -> Send:
 
 
 def _matching(capability: str, path: str, number: str, email: str | None) -> Send:
-    """A worker to be found again; nobody is."""
+    """A worker whom nothing knows is to be found again; nobody is."""
 
     async def send(it: Attacker) -> Answer:
-        body = {"worker_id": f"wrk_{NOUGHT}", "worker_number": number, "name": number, "email": email}
+        body = {"worker_id": mint("wrk"), "worker_number": number, "name": number, "email": email}
         answer = await it.platform(capability, "POST", path, json=body)
         assert ("unmatched", None) == (answer.json()["result"], answer.json()["matched_id"])
         return answer
