@@ -61,18 +61,6 @@ async def test_redirects_are_not_followed() -> None:
     assert (302, 1) == (response.status_code, len(server.seen))
 
 
-async def test_cookies_are_not_kept() -> None:
-    """Who we are is said in each request; a session that a platform hangs on us would outlive the token."""
-
-    async def remembers(conversation: Conversation) -> None:
-        await conversation.answer(200, headers={"set-cookie": "session=1; Path=/"})
-
-    async with serving(remembers) as (server, url), Upstream("a", url) as upstream:
-        for _ in range(2):
-            await upstream.send("GET", "/x")
-    assert ["", ""] == [one.header("cookie") for one in server.seen]
-
-
 async def test_another_host_is_not_called_with_our_credentials() -> None:
     """A next-page link to a foreign host is refused before anything is sent."""
     async with Upstream("a", "https://vendor.example/api") as upstream:
