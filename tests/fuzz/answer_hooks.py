@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Iterator
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +43,7 @@ class Signed:
 
 @schemathesis.hook
 def before_load_schema(_context: Any, raw_schema: dict[str, Any]) -> None:
-    """An open enumeration is asked for by the values it has, since a command with another one goes no further."""
+    """An open enumeration is asked for, and answered, by the values it has: a command with another goes no further."""
     for schema in _schemas(raw_schema):
         if "x-extensible-enum" in schema:
             or_none = [None] if {"type": "null"} in schema.get("anyOf", []) else []
@@ -61,11 +59,9 @@ def _schemas(part: Any) -> Iterator[dict[str, Any]]:
 
 @schemathesis.hook
 def after_call(_context: Any, _case: Any, response: Any) -> None:
-    """Every answer is counted for the report; who is told to wait waits, or the next cases would tell nothing."""
+    """Every answer is counted for the report."""
     with Path(TOLD.tally).open("a", encoding="ascii") as tally:
         tally.write(f"{response.status_code}\n")
-    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-        time.sleep(float(response.headers["retry-after"][0]))
 
 
 def _unread(response: Any) -> bool:

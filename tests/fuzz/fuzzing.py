@@ -181,7 +181,8 @@ def _command(system: RunningSystem, plan: Plan, report: Path, seed: int) -> tupl
         *("--phases", ",".join(plan.depth.phases), "--max-examples", str(plan.depth.examples), "--seed", str(seed)),
         *("--exclude-checks", left_out, "--no-color", "--continue-on-failure", "--no-shrink"),
         *("--request-timeout", "60", "--report-json-path", str(report), "--suppress-health-check", "all"),
-        *("--warnings", "off", "--generation-database", "none", *named),
+        # Who is told to wait waits and asks again, or the next cases would tell nothing but 429.
+        *("--warnings", "off", "--generation-database", "none", "--rate-limit", "auto", *named),
     )
 
 

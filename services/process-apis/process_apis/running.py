@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from typing import Any, TypeVar, get_type_hints
-from weakref import WeakKeyDictionary
 
 import msgspec
 import structlog
@@ -26,7 +25,6 @@ T = TypeVar("T")
 Step = Callable[..., Coroutine[Any, Any, T]]
 
 AUTO_RETRY_AFTER = timedelta(seconds=60)
-_RETURNED: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # steps that are made for one run go with it
 
 
 class Discarded(Exception):  # noqa: N818  a person's decision, not an error
@@ -92,7 +90,7 @@ class Run:
                 continue
             if refused:
                 await self.tools.engine.record(f"{name}:resolve", self._resolve, name)
-            result: T = msgspec.convert(value, _returned(step))
+            result: T = msgspec.convert(value, get_type_hints(step)["return"])
             if undo is not None:
                 self._undos.append((undo[0], (result, *undo[1])))
             return result
@@ -124,7 +122,7 @@ class Run:
                 continue
             if broken:
                 await self.tools.engine.record(f"{name}:resolve", self._resolve, name)
-            result: T = msgspec.convert(value, _returned(function))
+            result: T = msgspec.convert(value, get_type_hints(function)["return"])
             return result
 
     def forget_undos(self) -> None:
@@ -259,14 +257,6 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
 
     status: str
     by: tuple[str, ...]
-
-
-def _returned(function: Any) -> Any:
-    """The type of what it returns; of a method, that of its class's function, which is looked up once."""
-    function = getattr(function, "__func__", function)
-    if function not in _RETURNED:
-        _RETURNED[function] = get_type_hints(function)["return"]
-    return _RETURNED[function]
 
 
 async def _plainly(function: Callable[..., Awaitable[Any]], arguments: tuple[Any, ...]) -> Any:
