@@ -33,7 +33,7 @@ Row = dict[str, Any]
 # Tables that say how work was done, not what came of it.
 LEFT_OUT = frozenset(
     {
-        *("alembic_version", "watermark", "wake", "groups", "sequences", "dedupe"),
+        *("alembic_version", "watermark", "wake", "groups", "sequences", "dedupe", "history"),
         *("process.answers",),  # a person who asks again asks under a new key
     }
 )
@@ -41,6 +41,7 @@ LEFT_OUT = frozenset(
 _TRACES = frozenset(
     {
         *("attempts", "detail", "owner", "occurrences", "waiting_s", "place", "transitions", "position", "sequence"),
+        "execution",
         *("trace_id", "trace_parent", "correlation_id", "trigger", "native_id", "source"),
     }
 )

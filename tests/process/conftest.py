@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, cast
@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from operations_caller import NINE, Operations
 from platforms import NOW, FakeBilling, FakeCrm, FakeErp, FakeHr, FakePsa, Platforms
 from psycopg import sql
+from run_tools import tools_of
 from running_money import APPROVER, OWNER, RunningMoney
 from running_onboarding import CALLER, DIRECTOR, RunningOnboarding, worker
 
@@ -30,7 +31,6 @@ from process_apis.invoice_release.app import declared as invoice_release
 from process_apis.operations.app import create_app
 from process_apis.operations.approvals import Authority
 from process_apis.operations.desk import Desk
-from process_apis.operations.runs import Runs
 from process_apis.operations.waking import Waker
 from process_apis.project_onboarding.onboardings import onboardings
 from process_apis.project_onboarding.reading import CAPABILITIES, Readings
@@ -39,7 +39,6 @@ from process_apis.project_onboarding.workflow import ProjectOnboarding
 from process_apis.project_onboarding.writing import Writings
 from process_apis.revenue_recognition.app import declared as revenue_recognition
 from process_apis.rules.reading import read_rules
-from process_apis.running import Tools
 from process_apis.service import Process
 from process_apis.settings import OperationsSettings
 from process_apis.systems.connecting import Systems
@@ -48,8 +47,7 @@ from servicekit.clock import SettableClock
 from servicekit.database import Database, driver_url
 from servicekit.limits import Limiter
 from servicekit.migrate import migrate
-from servicekit.settings import Secret, ServiceSettings
-from servicekit.telemetry import Telemetry
+from servicekit.settings import Secret
 
 #: Retries without much ado. A machine that stands still for a while must not end the tests with their engine.
 ENGINE = EngineSettings(schema="engine", retries=2, retry_first_s=0.05, slot_idle_s=600)
@@ -82,7 +80,7 @@ async def onboarding(process_database: str) -> AsyncIterator[RunningOnboarding]:
     desk, runs = Desk(database, (authority,), clock), onboardings(database, clock)
     engine = Engine(PROCESS, process_database, ENGINE)
     running = RunningOnboarding(platforms, desk, runs, clock)
-    systems, tools = _systems(platforms), _tools(database, engine, runs, desk, clock)
+    systems, tools = _systems(platforms), tools_of(database, engine, runs, desk, clock)
     process = ProjectOnboarding(tools, Readings(systems, desk.bindings, clock), Writings(systems), desk.rules)
     running.starter = Starter(runs, systems.crm, engine, engine.workflow(PROCESS, process.workflow))
     await engine.launch()
@@ -164,7 +162,7 @@ def _parts(
 ) -> dict[str, Any]:
     """What the service would make of the process, over a firm in memory and without its routes."""
     runs = process.runs(database, clock)
-    tools = _tools(database, engine, runs, desk, clock, process.name)
+    tools = tools_of(database, engine, runs, desk, clock, process.name)
     state: dict[str, Any] = {"database": database, "desk": desk, "systems": systems, "engine": engine, "runs": runs}
     state |= {"tools": tools, "answers": StoredAnswers(database, clock, owner="test")}
     for name, make in process.parts.items():
@@ -213,23 +211,6 @@ async def operations(postgres_url: str, template_database: str, redis_url: str) 
     await database.close()
 
 
-def _telemetry() -> Telemetry:
-    return Telemetry(
-        ServiceSettings(
-            name="process-test",
-            layer="process",
-            port=1,
-            issuer="http://issuer.example",
-            audience="syncline-process",
-            client_id="t",
-            client_secret=Secret("t"),
-            database_url=Secret("t"),
-            schema="process",
-            redis_url="redis://t",
-        )
-    )
-
-
 def _systems(platforms: Platforms) -> Systems:
     return cast(
         "Systems",
@@ -240,22 +221,4 @@ def _systems(platforms: Platforms) -> Systems:
             billing=FakeBilling(platforms),
             erp=FakeErp(platforms),
         ),
-    )
-
-
-def _tools(
-    database: Database, engine: Engine, runs: Runs[Any], desk: Desk, clock: SettableClock, process: str = PROCESS
-) -> Tools:
-    return Tools(
-        process=process,
-        database=database,
-        engine=engine,
-        runs=runs,
-        cases=desk.cases,
-        decisions=desk.decisions,
-        approvals=desk.approvals,
-        announcer=desk.announcer(f"/process/{process}"),
-        telemetry=_telemetry(),
-        clock=clock,
-        auto_retry_after=timedelta(seconds=60),
     )

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -47,8 +49,8 @@ async def run_ids(database: Database, count: int) -> list[str]:
             await session.execute(
                 text(
                     "insert into run (run_id, id, process, business_key, n, trigger, name, state, actor, trace_parent,"
-                    " correlation_id, arose_at, started_at, updated_at) values (:run_id, :id, 'made-up', :key, 1, 't',"
-                    " 'n', 'running', 'a', '', '', :now, :now, :now)"
+                    " correlation_id, arose_at, started_at, updated_at, execution) values (:run_id, :id, 'made-up',"
+                    " :key, 1, 't', 'n', 'running', 'a', '', '', :now, :now, :now, 1)"
                 ),
                 values,
             )
@@ -68,11 +70,11 @@ async def steps(database: Database, run_id: str) -> list[tuple[str, int, str, in
 
 
 def begun(run_id: str, name: str = "one") -> StepChange:
-    return StepChange(run_id=run_id, name=name, state=BEGUN, at=NOW, system="psa", trace_id="t")
+    return StepChange(run_id=run_id, execution=1, name=name, state=BEGUN, at=NOW, system="psa", trace_id="t")
 
 
 def ended(run_id: str, state: str, detail: str | None = None) -> StepChange:
-    return StepChange(run_id=run_id, name="one", state=state, at=NOW, detail=detail)
+    return StepChange(run_id=run_id, execution=1, name="one", state=state, at=NOW, detail=detail)
 
 
 async def test_records_of_several_runs_are_written_together(database: Counted) -> None:
@@ -101,5 +103,21 @@ async def test_a_record_that_cannot_be_kept_fails_alone(database: Counted) -> No
     outcomes = await asyncio.gather(
         *(records.write(change) for change in (begun(first), begun(second, "a\0b"))), return_exceptions=True
     )
-    assert [None, True] == [outcomes[0], isinstance(outcomes[1], Exception)]
+    assert [True, True] == [outcomes[0], isinstance(outcomes[1], Exception)]
     assert [1, 0] == [len(await steps(database, run_id)) for run_id in (first, second)]
+
+
+async def test_what_was_done_is_kept_once_and_by_the_newest_execution(database: Counted) -> None:
+    """An answer that was lost makes a write come again; a worker that was overtaken has its one refused."""
+    records, (run_id,) = StepRecords(database), await run_ids(database, 1)
+    done = replace(ended(run_id, "done"), n=1, result=msgspec.Raw(b'{"id":"P-1"}'))
+    await records.write(begun(run_id))
+    assert [True, True] == [await records.write(done), await records.write(done)]
+    late = replace(done, execution=0, result=msgspec.Raw(b'{"id":"P-0"}'))
+    assert not await records.write(late)
+    async with database.begin() as session:
+        rows = await session.execute(
+            text("select n, execution, name, cast(result as text) from history where run_id = :run_id"),
+            {"run_id": run_id},
+        )
+        assert [(1, 1, "one", '{"id":"P-1"}')] == [tuple(row) for row in rows]

@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
+from functools import partial
+from types import CodeType
 from typing import Any, TypeVar, get_type_hints
 
 import msgspec
@@ -9,12 +11,15 @@ import structlog
 
 from canonical.money import Money
 from canonical.work import Finding, OnboardingEdits
-from process_apis.engine.runtime import Engine, failure_of
+from process_apis.engine.runtime import Engine
+from process_apis.engine.serializer import stored
 from process_apis.operations.announcing import Announcer
 from process_apis.operations.approvals import Approvals, Wanted
 from process_apis.operations.cases import Cases, Problem
 from process_apis.operations.decisions import Decided, Decisions
+from process_apis.operations.history import History, HistoryError
 from process_apis.operations.runs import Launch, RunChange, Runs
+from process_apis.operations.steps import BEGUN, StepChange
 from process_apis.operations.waking import due_row
 from servicekit.clock import Clock
 from servicekit.database import Database
@@ -25,6 +30,7 @@ T = TypeVar("T")
 Step = Callable[..., Coroutine[Any, Any, T]]
 
 AUTO_RETRY_AFTER = timedelta(seconds=60)
+_RETURNED: dict[CodeType, Any] = {}
 
 
 class Discarded(Exception):  # noqa: N818  a person's decision, not an error
@@ -65,6 +71,7 @@ class Run:
         self.edits = OnboardingEdits()
         self._undos: list[tuple[Step[Any], tuple[Any, ...]]] = []
         self._seen = 0  # the last decision that was read
+        self._history: History | None = None  # opened by the first step
 
     async def attempt(
         self,
@@ -83,14 +90,14 @@ class Run:
         refused = False
         while True:
             try:
-                value = await self.tools.engine.step(name, self._do, step, name, system, arguments)
-            except Exception as error:  # noqa: BLE001  what a step raises comes wrapped by the engine, in its own types
-                await self._park(name, failure_of(error) or _bug(name, error))
+                do = partial(self._do, name, system, step, arguments)
+                result = await self._once(name, step, self.tools.engine.step, do)
+            except Exception as error:  # noqa: BLE001  whatever broke, a person sees it
+                await self._park(name, _failure_of(name, error))
                 refused = True
                 continue
             if refused:
-                await self.tools.engine.record(f"{name}:resolve", self._resolve, name)
-            result: T = msgspec.convert(value, get_type_hints(step)["return"])
+                await self._record(f"{name}:resolve", self._resolve, name)
             if undo is not None:
                 self._undos.append((undo[0], (result, *undo[1])))
             return result
@@ -115,14 +122,13 @@ class Run:
         broken = False
         while True:
             try:
-                value = await self.tools.engine.record(name, _plainly, function, arguments)
+                result = await self._record(name, function, *arguments)
             except Exception as error:  # noqa: BLE001  as above
-                await self._park(name, failure_of(error) or _bug(name, error))
+                await self._park(name, _failure_of(name, error))
                 broken = True
                 continue
             if broken:
-                await self.tools.engine.record(f"{name}:resolve", self._resolve, name)
-            result: T = msgspec.convert(value, get_type_hints(function)["return"])
+                await self._record(f"{name}:resolve", self._resolve, name)
             return result
 
     def forget_undos(self) -> None:
@@ -163,27 +169,66 @@ class Run:
             return Agreement(status="changed", by=()) if late else names
         detail = "an approver refused" if names.status == "rejected" else "nobody decided in time"
         await self._park("approval", Failure(Kind.INVALID, detail, code=f"approval_{names.status}"))
-        await self.tools.engine.record("approval:resolve", self._resolve, "approval")
+        await self._record("approval:resolve", self._resolve, "approval")
         return Agreement(status="again", by=())
 
-    async def _do(self, step: Step[Any], name: str, system: str | None, arguments: tuple[Any, ...]) -> Any:
-        launch, runs = self.launch, self.tools.runs
+    async def _record(self, name: str, function: Step[T], *arguments: Any) -> T:
+        """Our own record-keeping. Raises what it raised."""
+        do = partial(self._note, name, function, arguments)
+        return await self._once(name, function, self.tools.engine.record, do)
+
+    async def _once(self, name: str, step: Step[T], tried: Step[bytes], do: Callable[[int], Awaitable[bytes]]) -> T:
+        """What came of the step in a former execution of the run, or comes of it now. Raises what it raised."""
+        if self._history is None:
+            self._history = await self.tools.engine.record(self.tools.runs.opened, self.launch.run_id)
+        try:
+            n, done = self._history.next(name)
+        except HistoryError as error:
+            structlog.get_logger(__name__).error("history_differs", run=self.launch.run_id, exc_info=error)
+            raise
+        result = await self._kept(name, n, tried, do) if done is None else done.told()
+        value: T = msgspec.json.decode(result, type=returned_by(step))
+        return value
+
+    async def _kept(self, name: str, n: int, tried: Step[bytes], do: Callable[[int], Awaitable[bytes]]) -> bytes:
+        """*do* keeps its result itself, together with what people see of it; what it raised is kept here."""
+        try:
+            return await tried(do, n)
+        except Exception as error:
+            await self.tools.engine.record(partial(self._tell, name, n=n, failure=msgspec.Raw(stored(error))))
+            raise
+
+    async def _do(self, name: str, system: str | None, step: Step[Any], arguments: tuple[Any, ...], n: int) -> bytes:
+        """One try of a step, as people see it."""
+        launch = self.launch
         self.tools.telemetry.activate()
         with continue_from(launch.trace_parent, name=name, correlation=launch.correlation_id):
-            await runs.begin_step(launch.run_id, name, system, current_trace_id())
+            await self._tell(name, state=BEGUN, system=system, trace_id=current_trace_id())
             try:
-                result = await step(*arguments)
+                result = msgspec.json.encode(await step(*arguments))
             except Failure as failure:
                 structlog.get_logger(__name__).warning("step_failed", run=launch.run_id, step=name, code=failure.code)
                 state = "retrying" if failure.kind.retryable else "failed"
-                await runs.end_step(launch.run_id, name, state, failure.detail)
+                await self._tell(name, state=state, detail=failure.detail)
                 raise
-            await runs.end_step(launch.run_id, name, "done")
-            return msgspec.to_builtins(result)
+            await self._tell(name, state="done", n=n, result=msgspec.Raw(result))
+            return result
+
+    async def _note(self, name: str, function: Step[Any], arguments: tuple[Any, ...], n: int) -> bytes:
+        result = msgspec.json.encode(await function(*arguments))
+        await self._tell(name, n=n, result=msgspec.Raw(result))
+        return result
+
+    async def _tell(self, name: str, **of_it: Any) -> None:
+        """Write down what became of a step."""
+        assert self._history is not None
+        run_id, execution = self.launch.run_id, self._history.execution
+        change = StepChange(run_id=run_id, execution=execution, name=name, at=self.tools.clock.now(), **of_it)
+        await self.tools.runs.write_step(change)
 
     async def _park(self, name: str, failure: Failure) -> None:
         """Raise the exception and wait, durably, for a decision."""
-        await self.tools.engine.record(f"{name}:raise", self._raise, name, failure)
+        await self._record(f"{name}:raise", self._raise, name, failure)
         while True:
             await self.tools.engine.sleep_until_woken()
             decided = await self.note(f"{name}:decision", self._next_decision, self._seen)
@@ -194,7 +239,7 @@ class Run:
             raise Discarded(decided.reason)
         if decided.edits is not None:
             self.edits = _merged(self.edits, decided.edits)
-        await self.tools.engine.record(f"{name}:resume", self.change, RunChange(state="running"))
+        await self._record(f"{name}:resume", self.change, RunChange(state="running"))
 
     async def _raise(self, name: str, failure: Failure) -> None:
         async with self.tools.database.begin() as session:
@@ -259,8 +304,12 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
     by: tuple[str, ...]
 
 
-async def _plainly(function: Callable[..., Awaitable[Any]], arguments: tuple[Any, ...]) -> Any:
-    return msgspec.to_builtins(await function(*arguments))
+def returned_by(step: Step[Any]) -> Any:
+    """The type of a step's result, looked up once for each function of the source."""
+    code: CodeType = step.__code__  # functions and methods have it
+    if code not in _RETURNED:
+        _RETURNED[code] = get_type_hints(step)["return"]
+    return _RETURNED[code]
 
 
 def _class_of(failure: Failure) -> str:
@@ -270,8 +319,10 @@ def _class_of(failure: Failure) -> str:
     return "technical" if technical else "business"
 
 
-def _bug(name: str, error: Exception) -> Failure:
+def _failure_of(name: str, error: Exception) -> Failure:
     """A step that broke in a way nobody foresaw also waits for a person: mended code can go on from there."""
+    if isinstance(error, Failure):
+        return error
     structlog.get_logger(__name__).error("step_broke", step=name, exc_info=error)
     return Failure(Kind.MISCONFIGURED, f"the step broke: {type(error).__name__}", code="step_broke")
 

@@ -63,7 +63,7 @@ async def test_no_more_steps_run_at_once_than_there_is_room(database_url: str) -
         running -= 1
 
     async def run(_: Mapping[str, Any]) -> None:
-        await engine.step("work", work)
+        await engine.step(work)
         ended.release()
 
     workflow = engine.workflow("crowded", run)

@@ -1,12 +1,16 @@
-"""Starts, wakes and resumes durable workflows. A worker takes a slot first, so that its work has an heir (D3, D13)."""
+"""Starts, parks, wakes and resumes durable workflows. A worker takes a slot first: its work has an heir (D3, D13).
+
+What the steps of a run have done is kept with the run (`operations.history`), not here.
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
-from dbos import DBOS, DBOSConfig, SetWorkflowID, StepOptions, run_dbos_database_migrations
+from dbos import DBOS, DBOSConfig, SetWorkflowID, run_dbos_database_migrations
 from dbos import error as engine_error
 
 from process_apis.engine.serializer import JsonSerializer
@@ -16,6 +20,7 @@ from servicekit.leases import IDLE_S, Slots
 
 WAKE_TOPIC = "wake"
 FOR_EVER_S = 10 * 365 * 24 * 3600.0
+LONGEST_PAUSE_S = 3600.0
 SLOTS = 16
 
 T = TypeVar("T")
@@ -47,13 +52,20 @@ class Engine:
         self._settings = settings
         self._slot = Slots(database_url, f"{settings.schema}:slot", SLOTS, idle_s=settings.slot_idle_s)
         self._room = asyncio.Semaphore(settings.steps_at_once)
+        self._under_way: set[asyncio.Task[Any]] = set()
 
     def workflow(self, name: str, function: Workflow) -> Workflow:
         """Register a workflow function under a name that never changes."""
 
         async def run(request: Mapping[str, Any]) -> Any:
             """A plain function: the engine marks what it registers, and a bound method cannot be marked."""
-            return await function(request)
+            task = asyncio.current_task()
+            assert task is not None
+            self._under_way.add(task)
+            try:
+                return await function(request)
+            finally:
+                self._under_way.discard(task)
 
         registered: Workflow = DBOS.workflow(name=name)(run)
         return registered
@@ -86,6 +98,9 @@ class Engine:
 
         The engine had made its own threads the loop's, and has ended them: whoever works on the loop now needs others.
         """
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True, workflow_completion_timeout_sec=0)
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
         await self._slot.release()
@@ -103,34 +118,44 @@ class Engine:
         """Park the run that calls this, durably, until somebody wakes it."""
         await DBOS.recv_async(WAKE_TOPIC, timeout_seconds=FOR_EVER_S)
 
-    async def step(self, name: str, function: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
-        """Do a step once as far as the run's history is concerned; what may heal is retried with growing pauses."""
-        options = StepOptions(
-            name=name,
-            retries_allowed=self._settings.retries > 0,
-            max_attempts=self._settings.retries + 1,
-            interval_seconds=self._settings.retry_first_s,
-            backoff_rate=1.5,
-            should_retry=_may_heal,
-        )
-        return await DBOS.run_step_async(options, self._in_turn, function, *arguments)
+    async def step(self, function: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
+        """Do a step; what may heal is tried again a limited number of times, with growing pauses."""
+        pauses = growing(self._settings.retry_first_s, 1.5, LONGEST_PAUSE_S)
+        return await self._tried(islice(pauses, self._settings.retries), function, arguments)
 
-    async def record(self, name: str, function: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
-        """A step on our own database, retried for as long as an outage of it may last."""
-        options = StepOptions(
-            name=name,
-            retries_allowed=True,
-            max_attempts=10_000,
-            interval_seconds=0.5,
-            backoff_rate=1.02,
-            should_retry=_may_heal,
-        )
-        return await DBOS.run_step_async(options, self._in_turn, function, *arguments)
+    async def record(self, function: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
+        """A step on our own database, tried again for as long as an outage of it may last."""
+        return await self._tried(growing(0.5, 1.1, 5.0), function, arguments)
 
-    async def _in_turn(self, function: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
-        """One try of a step. Between two tries a step takes no room."""
-        async with self._room:
-            return await function(*arguments)
+    async def _tried(
+        self, pauses: Iterator[float], function: Callable[..., Coroutine[Any, Any, T]], arguments: tuple[Any, ...]
+    ) -> T:
+        """Between two tries a step takes no room."""
+        while True:
+            try:
+                async with self._room:
+                    return await function(*arguments)
+            except Failure as failure:
+                pause = next(pauses, None) if failure.kind.retryable else None
+                if pause is None:
+                    raise
+            await asyncio.sleep(pause)
+
+
+def growing(first_s: float, factor: float, longest_s: float) -> Iterator[float]:
+    """Pauses in seconds, without end."""
+    pause = first_s
+    while True:
+        yield pause
+        pause = min(pause * factor, longest_s)
+
+
+def superseded(run_id: str) -> BaseException:
+    """What a run raises that goes on elsewhere: the engine lets this execution rest, and takes over the other's end.
+
+    No Exception, so that nobody mistakes it for the failure of a step.
+    """
+    return engine_error.DBOSWorkflowConflictIDError(run_id)
 
 
 def prepare(database_url: str, schema: str) -> None:
@@ -144,14 +169,3 @@ def prepare(database_url: str, schema: str) -> None:
 
 def _engine_url(database_url: str) -> str:
     return driver_url(database_url).replace("postgresql://", "postgresql+psycopg://", 1)
-
-
-def failure_of(error: Exception) -> Failure | None:
-    """The Failure behind what a step raised; none when it was a bug of ours."""
-    if isinstance(error, engine_error.DBOSMaxStepRetriesExceeded):
-        error = error.errors[-1]
-    return error if isinstance(error, Failure) else None
-
-
-def _may_heal(error: BaseException) -> bool:
-    return isinstance(error, Failure) and error.kind.retryable

@@ -4,7 +4,6 @@ from typing import Any
 
 import msgspec
 from dbos import Serializer
-from dbos import error as engine_error
 
 from servicekit.failures import Failure, FieldError, Kind
 
@@ -29,19 +28,25 @@ class JsonSerializer(Serializer):
 
     def deserialize(cls, serialized_data: str) -> Any:  # noqa: N805  the base class calls it `cls`
         value = msgspec.json.decode(serialized_data)
-        if isinstance(value, dict) and value.keys() == {"$failure"}:
-            return _failure(value["$failure"])
-        if isinstance(value, dict) and value.keys() == {"$error"}:
-            return BrokenStepError(*value["$error"])
-        return value
+        return _error(value) or value
 
     def name(self) -> str:
         return "syncline_json"
 
 
+def stored(error: Exception) -> bytes:
+    """What a step raised, as JSON."""
+    return msgspec.json.encode(error, enc_hook=_encode)
+
+
+def restored(json: str) -> Exception:
+    """What `stored` was given: a Failure, or a BrokenStepError in place of anything else."""
+    error = _error(msgspec.json.decode(json))
+    assert error is not None
+    return error
+
+
 def _encode(value: Any) -> Any:
-    if isinstance(value, engine_error.DBOSMaxStepRetriesExceeded):
-        value = value.errors[-1]
     if isinstance(value, Failure):
         kind = value.kind.name
         return {"$failure": [kind, value.detail, value.code, value.errors, value.retry_after_s, value.vendor_detail]}
@@ -50,7 +55,16 @@ def _encode(value: Any) -> Any:
     raise NotImplementedError(f"{type(value).__name__} cannot be stored by the engine")
 
 
-def _failure(stored: list[Any]) -> Failure:
-    kind, detail, code, errors, retry_after_s, vendor_detail = stored
+def _error(value: Any) -> Exception | None:
+    """The error that a value stands for, if it stands for one."""
+    if isinstance(value, dict) and value.keys() == {"$failure"}:
+        return _failure(value["$failure"])
+    if isinstance(value, dict) and value.keys() == {"$error"}:
+        return BrokenStepError(*value["$error"])
+    return None
+
+
+def _failure(fields_of: list[Any]) -> Failure:
+    kind, detail, code, errors, retry_after_s, vendor_detail = fields_of
     fields = msgspec.convert(errors, tuple[FieldError, ...])
     return Failure(Kind[kind], detail, code, fields, retry_after_s, vendor_detail)

@@ -11,7 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from canonical.ids import PREFIXES
 from canonical.money import Money
 from canonical.work import StepRecord
-from process_apis.operations.steps import BEGUN, StepChange, StepRecords
+from process_apis.engine.runtime import superseded
+from process_apis.operations.history import Done, History
+from process_apis.operations.steps import StepChange, StepRecords
 from servicekit.clock import Clock
 from servicekit.database import Database
 from servicekit.failures import Failure, Kind
@@ -71,6 +73,12 @@ _MANY = text(
 _STEPS = text(
     "select name, state, system, attempts, started_at, ended_at, detail, trace_id from step"
     " where run_id = :run_id order by started_at, place"
+)
+_OPEN = text(
+    "with mine as (update run set execution = execution + 1 where run_id = :run_id returning run_id, execution)"
+    " select execution, n, name, cast(result as text) as result, cast(failure as text) as failure"
+    " from mine left join lateral"
+    " (select n, name, result, failure from history where history.run_id = mine.run_id) as done on true"
 )
 _UNLAUNCHED = text(
     "select run_id, id, business_key, actor, trace_parent, correlation_id, request from run"
@@ -188,15 +196,17 @@ class Runs(Generic[V]):
         async with self._database.alone() as session:
             await session.execute(text("update run set launched = true where run_id = :run_id"), {"run_id": run_id})
 
-    async def begin_step(self, run_id: str, name: str, system: str | None, trace_id: str) -> None:
-        begun = StepChange(
-            run_id=run_id, name=name, state=BEGUN, at=self._clock.now(), system=system, trace_id=trace_id
-        )
-        await self._step_records.write(begun)
+    async def opened(self, run_id: str) -> History:
+        """The next execution of a run begins: from now on no other one writes."""
+        async with self._database.alone() as session:
+            rows = (await session.execute(_OPEN, {"run_id": run_id})).all()
+        done = {row.n: Done(name=row.name, result=row.result, failure=row.failure) for row in rows if row.n is not None}
+        return History(rows[0].execution, done)
 
-    async def end_step(self, run_id: str, name: str, state: str, detail: str | None = None) -> None:
-        ended = StepChange(run_id=run_id, name=name, state=state, at=self._clock.now(), detail=detail)
-        await self._step_records.write(ended)
+    async def write_step(self, change: StepChange) -> None:
+        """What became of a step. Raises `superseded` when the run goes on in a newer execution."""
+        if not await self._step_records.write(change):
+            raise superseded(change.run_id)
 
     async def change(self, session: AsyncConnection, run_id: str, change: RunChange) -> None:
         """Within the caller's transaction; reckons the time that people let the run wait."""

@@ -1,7 +1,6 @@
-"""The records of steps, as people see them. Those that come at the same time are written by one statement.
+"""The records of steps: as people see them, and as whoever takes a run up again reads them (`history`).
 
-Each run waits for its own records, as if it had written them alone. With a statement for each of them the records cost
-as much as the engine's own (measured, `make bench`).
+Those that come at the same time are written by one statement. Each run waits for its own, as if it had written alone.
 """
 
 import asyncio
@@ -16,29 +15,48 @@ from servicekit.failures import Failure
 
 BEGUN = "running"
 
+# Only the newest execution of a run writes; where an older one came between, the newer one's result stays.
 _WRITE = text(
     "with told as (select * from json_to_recordset(cast(:told as json)) as one ("
-    " run_id text, name text, state text, at timestamptz, system text, trace_id text, detail text)),"
+    " run_id text, execution integer, name text, state text, at timestamptz, system text, trace_id text,"
+    " detail text, n integer, result json, failure json)),"
+    " taken as (select told.* from told join run using (run_id) where run.execution = told.execution),"
     " begun as ("
     " insert into step (run_id, name, place, state, system, attempts, started_at, trace_id)"
-    " select run_id, name, (select count(*) from step where step.run_id = told.run_id), state, system, 1, at, trace_id"
-    f" from told where state = '{BEGUN}'"
-    " on conflict (run_id, name) do update set state = excluded.state, attempts = step.attempts + 1, ended_at = null)"
-    " update step set state = told.state, ended_at = told.at, detail = told.detail"
-    f" from told where told.state <> '{BEGUN}' and step.run_id = told.run_id and step.name = told.name"
+    " select run_id, name, (select count(*) from step where step.run_id = taken.run_id), state, system, 1, at, trace_id"
+    f" from taken where state = '{BEGUN}'"
+    " on conflict (run_id, name) do update set state = excluded.state, attempts = step.attempts + 1, ended_at = null),"
+    " ended as ("
+    " update step set state = taken.state, ended_at = taken.at, detail = taken.detail"
+    f" from taken where taken.state <> '{BEGUN}' and step.run_id = taken.run_id and step.name = taken.name),"
+    " kept as ("
+    " insert into history (run_id, n, execution, name, result, failure)"
+    " select run_id, n, execution, name, result, failure from taken where n is not null"
+    " on conflict (run_id, n) do update"
+    " set execution = excluded.execution, name = excluded.name, result = excluded.result, failure = excluded.failure"
+    " where history.execution <= excluded.execution)"
+    " select run_id, execution from taken"
 )
 
 
-class StepChange(msgspec.Struct, frozen=True, kw_only=True):
-    """A step has begun (once more), or has ended in a state."""
+class StepChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of a step in an execution of a run.
+
+    With a `state` people see it: begun (once more), or ended. With an `n` it is the n-th thing that the run has done,
+    and is not done again: what came of it is `result` or `failure`, both JSON.
+    """
 
     run_id: str
+    execution: int
     name: str
-    state: str
     at: datetime
+    state: str | None = None
     system: str | None = None
     trace_id: str | None = None
     detail: str | None = None
+    n: int | None = None
+    result: msgspec.Raw | None = None
+    failure: msgspec.Raw | None = None
 
 
 class StepRecords:
@@ -46,16 +64,19 @@ class StepRecords:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: list[tuple[StepChange, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[StepChange, asyncio.Future[bool]]] = []
         self._writing: asyncio.Task[None] | None = None
 
-    async def write(self, change: StepChange) -> None:
-        """Returns when the change is kept. Raises what the database says of it."""
-        kept = asyncio.get_running_loop().create_future()
+    async def write(self, change: StepChange) -> bool:
+        """Returns once the change is kept; false: it is not, for the run goes on in a newer execution.
+
+        Raises what the database says of it.
+        """
+        kept: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append((change, kept))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write_waiting())
-        await kept
+        return await kept
 
     async def _write_waiting(self) -> None:
         while self._waiting:
@@ -64,38 +85,39 @@ class StepRecords:
                 for one in told:
                     await self._write_alone(*one)
 
-    async def _written_together(self, told: list[tuple[StepChange, asyncio.Future[None]]]) -> bool:
+    async def _written_together(self, told: list[tuple[StepChange, asyncio.Future[bool]]]) -> bool:
         """Whether they could be; else each is tried by itself, so that none fails for another's sake."""
-        away: Failure | None = None
+        taken: set[tuple[str, int]] | Failure
         try:
-            await self._execute([change for change, _ in told])
+            taken = await self._execute([change for change, _ in told])
         except Failure as failure:  # the database is away, and for all of them
-            away = failure
+            taken = failure
         except Exception:  # noqa: BLE001  whatever it is, whoever it concerns meets it again alone
             return False
-        for _, kept in told:
-            _settle(kept, away)
+        for change, kept in told:
+            _settle(change, kept, taken)
         return True
 
-    async def _write_alone(self, change: StepChange, kept: asyncio.Future[None]) -> None:
+    async def _write_alone(self, change: StepChange, kept: asyncio.Future[bool]) -> None:
         try:
-            await self._execute([change])
+            taken = await self._execute([change])
         except Exception as error:  # noqa: BLE001  handed to the run that waits for it
-            _settle(kept, error)
+            _settle(change, kept, error)
         else:
-            _settle(kept, None)
+            _settle(change, kept, taken)
 
-    async def _execute(self, changes: list[StepChange]) -> None:
+    async def _execute(self, changes: list[StepChange]) -> set[tuple[str, int]]:
+        """The executions whose changes were kept."""
         told: dict[str, Any] = {"told": msgspec.json.encode(changes).decode()}
         async with self._database.alone() as session:
-            await session.execute(_WRITE, told)
+            return {(row.run_id, row.execution) for row in (await session.execute(_WRITE, told)).all()}
 
 
-def _settle(kept: asyncio.Future[None], error: Exception | None) -> None:
+def _settle(change: StepChange, kept: asyncio.Future[bool], taken: set[tuple[str, int]] | Exception) -> None:
     """Tell the run, unless it has been stopped meanwhile."""
     if kept.done():
         return
-    if error is None:
-        kept.set_result(None)
+    if isinstance(taken, Exception):
+        kept.set_exception(taken)
     else:
-        kept.set_exception(error)
+        kept.set_result((change.run_id, change.execution) in taken)
