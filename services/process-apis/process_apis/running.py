@@ -1,10 +1,8 @@
 """How a run does its steps: once each, retried while a platform is away, parked for people, undone on discard."""
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
-from functools import partial
-from types import CodeType
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -12,25 +10,21 @@ import structlog
 from canonical.money import Money
 from canonical.work import Finding, OnboardingEdits
 from process_apis.engine.runtime import Engine
-from process_apis.engine.serializer import stored
 from process_apis.operations.announcing import Announcer
 from process_apis.operations.approvals import Approvals, Wanted
 from process_apis.operations.cases import Cases, Problem
 from process_apis.operations.decisions import Decided, Decisions
-from process_apis.operations.history import History, HistoryError
 from process_apis.operations.runs import Launch, RunChange, Runs
-from process_apis.operations.steps import BEGUN, StepChange
 from process_apis.operations.waking import due_row
+from process_apis.stepping import Step, Steps
 from servicekit.clock import Clock
 from servicekit.database import Database
 from servicekit.failures import Failure, Kind
-from servicekit.telemetry import Telemetry, continue_from, current_trace_id
+from servicekit.telemetry import Telemetry
 
 T = TypeVar("T")
-Step = Callable[..., Coroutine[Any, Any, T]]
 
 AUTO_RETRY_AFTER = timedelta(seconds=60)
-_RETURNED: dict[CodeType, Any] = {}
 
 
 class Discarded(Exception):  # noqa: N818  a person's decision, not an error
@@ -71,7 +65,7 @@ class Run:
         self.edits = OnboardingEdits()
         self._undos: list[tuple[Step[Any], tuple[Any, ...]]] = []
         self._seen = 0  # the last decision that was read
-        self._history: History | None = None  # opened by the first step
+        self._steps = Steps(launch, tools.engine, tools.runs, tools.telemetry, tools.clock)
 
     async def attempt(
         self,
@@ -90,14 +84,13 @@ class Run:
         refused = False
         while True:
             try:
-                do = partial(self._do, name, system, step, arguments)
-                result = await self._once(name, step, self.tools.engine.step, do)
+                result = await self._steps.do(name, system, step, *arguments)
             except Exception as error:  # noqa: BLE001  whatever broke, a person sees it
                 await self._park(name, _failure_of(name, error))
                 refused = True
                 continue
             if refused:
-                await self._record(f"{name}:resolve", self._resolve, name)
+                await self._steps.record(f"{name}:resolve", self._resolve, name)
             if undo is not None:
                 self._undos.append((undo[0], (result, *undo[1])))
             return result
@@ -122,13 +115,13 @@ class Run:
         broken = False
         while True:
             try:
-                result = await self._record(name, function, *arguments)
+                result = await self._steps.record(name, function, *arguments)
             except Exception as error:  # noqa: BLE001  as above
                 await self._park(name, _failure_of(name, error))
                 broken = True
                 continue
             if broken:
-                await self._record(f"{name}:resolve", self._resolve, name)
+                await self._steps.record(f"{name}:resolve", self._resolve, name)
             return result
 
     def forget_undos(self) -> None:
@@ -169,66 +162,12 @@ class Run:
             return Agreement(status="changed", by=()) if late else names
         detail = "an approver refused" if names.status == "rejected" else "nobody decided in time"
         await self._park("approval", Failure(Kind.INVALID, detail, code=f"approval_{names.status}"))
-        await self._record("approval:resolve", self._resolve, "approval")
+        await self._steps.record("approval:resolve", self._resolve, "approval")
         return Agreement(status="again", by=())
-
-    async def _record(self, name: str, function: Step[T], *arguments: Any) -> T:
-        """Our own record-keeping. Raises what it raised."""
-        do = partial(self._note, name, function, arguments)
-        return await self._once(name, function, self.tools.engine.record, do)
-
-    async def _once(self, name: str, step: Step[T], tried: Step[bytes], do: Callable[[int], Awaitable[bytes]]) -> T:
-        """What came of the step in a former execution of the run, or comes of it now. Raises what it raised."""
-        if self._history is None:
-            self._history = await self.tools.engine.record(self.tools.runs.opened, self.launch.run_id)
-        try:
-            n, done = self._history.next(name)
-        except HistoryError as error:
-            structlog.get_logger(__name__).error("history_differs", run=self.launch.run_id, exc_info=error)
-            raise
-        result = await self._kept(name, n, tried, do) if done is None else done.told()
-        value: T = msgspec.json.decode(result, type=returned_by(step))
-        return value
-
-    async def _kept(self, name: str, n: int, tried: Step[bytes], do: Callable[[int], Awaitable[bytes]]) -> bytes:
-        """*do* keeps its result itself, together with what people see of it; what it raised is kept here."""
-        try:
-            return await tried(do, n)
-        except Exception as error:
-            await self.tools.engine.record(partial(self._tell, name, n=n, failure=msgspec.Raw(stored(error))))
-            raise
-
-    async def _do(self, name: str, system: str | None, step: Step[Any], arguments: tuple[Any, ...], n: int) -> bytes:
-        """One try of a step, as people see it."""
-        launch = self.launch
-        self.tools.telemetry.activate()
-        with continue_from(launch.trace_parent, name=name, correlation=launch.correlation_id):
-            await self._tell(name, state=BEGUN, system=system, trace_id=current_trace_id())
-            try:
-                result = msgspec.json.encode(await step(*arguments))
-            except Failure as failure:
-                structlog.get_logger(__name__).warning("step_failed", run=launch.run_id, step=name, code=failure.code)
-                state = "retrying" if failure.kind.retryable else "failed"
-                await self._tell(name, state=state, detail=failure.detail)
-                raise
-            await self._tell(name, state="done", n=n, result=msgspec.Raw(result))
-            return result
-
-    async def _note(self, name: str, function: Step[Any], arguments: tuple[Any, ...], n: int) -> bytes:
-        result = msgspec.json.encode(await function(*arguments))
-        await self._tell(name, n=n, result=msgspec.Raw(result))
-        return result
-
-    async def _tell(self, name: str, **of_it: Any) -> None:
-        """Write down what became of a step."""
-        assert self._history is not None
-        run_id, execution = self.launch.run_id, self._history.execution
-        change = StepChange(run_id=run_id, execution=execution, name=name, at=self.tools.clock.now(), **of_it)
-        await self.tools.runs.write_step(change)
 
     async def _park(self, name: str, failure: Failure) -> None:
         """Raise the exception and wait, durably, for a decision."""
-        await self._record(f"{name}:raise", self._raise, name, failure)
+        await self._steps.record(f"{name}:raise", self._raise, name, failure)
         while True:
             await self.tools.engine.sleep_until_woken()
             decided = await self.note(f"{name}:decision", self._next_decision, self._seen)
@@ -239,7 +178,7 @@ class Run:
             raise Discarded(decided.reason)
         if decided.edits is not None:
             self.edits = _merged(self.edits, decided.edits)
-        await self._record(f"{name}:resume", self.change, RunChange(state="running"))
+        await self._steps.record(f"{name}:resume", self.change, RunChange(state="running"))
 
     async def _raise(self, name: str, failure: Failure) -> None:
         async with self.tools.database.begin() as session:
@@ -302,14 +241,6 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
 
     status: str
     by: tuple[str, ...]
-
-
-def returned_by(step: Step[Any]) -> Any:
-    """The type of a step's result, looked up once for each function of the source."""
-    code: CodeType = step.__code__  # functions and methods have it
-    if code not in _RETURNED:
-        _RETURNED[code] = get_type_hints(step)["return"]
-    return _RETURNED[code]
 
 
 def _class_of(failure: Failure) -> str:

@@ -1,10 +1,14 @@
-"""A run that its process left behind goes on in the next one; runs that are woken together take turns."""
+"""A run that its process left behind goes on in the next one; steps take turns, and are tried while they may heal."""
 
 import asyncio
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
-from process_apis.engine.runtime import Engine, EngineSettings
+import pytest
+
+from process_apis.engine.runtime import Engine, EngineSettings, growing
+from servicekit.failures import Failure, Kind
 
 RUN = "some-process:some-contract:1"
 
@@ -76,3 +80,40 @@ async def test_no_more_steps_run_at_once_than_there_is_room(database_url: str) -
             await ended.acquire()
         await engine.stop()
     assert 2 == most
+
+
+class Tries:
+    """A step that fails so many times, each time alike."""
+
+    def __init__(self, kind: Kind, failures: int) -> None:
+        self.count = 0
+        self._kind = kind
+        self._failures = failures
+
+    async def step(self) -> str:
+        self.count += 1
+        if self.count <= self._failures:
+            raise Failure(self._kind, "no")
+        return "done"
+
+
+def engine_of(database_url: str) -> Engine:
+    """One that tries twice more, and is not launched: steps need no engine under them."""
+    settings = EngineSettings(schema="engine_test", retries=2, retry_first_s=0.001)
+    return Engine("tries", database_url, settings)
+
+
+@pytest.mark.parametrize(("kind", "tries"), [(Kind.UNAVAILABLE, 3), (Kind.INVALID, 1)])
+async def test_a_step_is_tried_again_while_it_may_heal(database_url: str, kind: Kind, tries: int) -> None:
+    """As often as the settings say; a refusal is told at once."""
+    refused = Tries(kind, 3)
+    with pytest.raises(Failure, match="no"):
+        await engine_of(database_url).step(refused.step)
+    assert tries == refused.count
+    healed = Tries(Kind.UNAVAILABLE, 2)
+    assert "done" == await engine_of(database_url).step(healed.step)
+
+
+def test_pauses_grow_up_to_a_longest() -> None:
+    """In seconds."""
+    assert [1.0, 1.5, 2.25, 3.0, 3.0] == [*islice(growing(1.0, 1.5, 3.0), 5)]

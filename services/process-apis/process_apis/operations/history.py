@@ -6,6 +6,7 @@ which costs two transactions and two changes of thread for each, is not needed (
 """
 
 import msgspec
+import structlog
 
 from process_apis.engine.serializer import restored
 
@@ -34,7 +35,8 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
 class History:
     """One execution of a run, at some place of its history. Every step asks for its place, in the workflow's order."""
 
-    def __init__(self, execution: int, done: dict[int, Done]) -> None:
+    def __init__(self, run_id: str, execution: int, done: dict[int, Done]) -> None:
+        self.run_id = run_id
         self.execution = execution
         self._done = done
         self._n = 0
@@ -44,5 +46,8 @@ class History:
         self._n += 1
         done = self._done.pop(self._n, None)
         if done is not None and done.name != name:
+            structlog.get_logger(__name__).error(
+                "history_differs", run=self.run_id, n=self._n, was=done.name, asked=name
+            )
             raise HistoryError(f"step {self._n} was {done.name}, and is {name} now")
         return self._n, done

@@ -201,7 +201,7 @@ class Runs(Generic[V]):
         async with self._database.alone() as session:
             rows = (await session.execute(_OPEN, {"run_id": run_id})).all()
         done = {row.n: Done(name=row.name, result=row.result, failure=row.failure) for row in rows if row.n is not None}
-        return History(rows[0].execution, done)
+        return History(run_id, rows[0].execution, done)
 
     async def write_step(self, change: StepChange) -> None:
         """What became of a step. Raises `superseded` when the run goes on in a newer execution."""
