@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from typing import Any, cast
 
 import msgspec
+import uvicorn
 from litestar import Litestar, get
 from litestar.params import FromPath
 
@@ -173,8 +174,25 @@ def main(arguments: list[str]) -> int:
     """Serve until a signal comes."""
     told = msgspec.json.decode(arguments[1], type=Told)
     app = {"raw": raw, "litestar": litestar, "fastapi": fastapi, "ours": ours}[arguments[0]](told)
-    run(app, settings(told))
+    if arguments[0] in {"litestar", "fastapi"}:
+        as_it_comes(app, told.port)
+    else:
+        run(app, settings(told))
     return 0
+
+
+def as_it_comes(app: Any, port: int) -> None:
+    """A framework on uvicorn, whose faster loop and parser are chosen, as ours does."""
+    uvicorn.run(
+        app,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+    )
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from servicekit.health import Check, Health, HealthRoutes
 from servicekit.intake import Gate, Rules, ServiceRequest, caller_of
 from servicekit.limits import Limiter, RateLimiter
 from servicekit.problems import exception_handlers
+from servicekit.segments import WholeAnswers
 from servicekit.settings import ServiceSettings
 from servicekit.telemetry import CORRELATION_HEADER, TRACE_HEADER, Telemetry, correlation_id
 
@@ -167,7 +168,7 @@ def run(app: Service, settings: ServiceSettings) -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=WholeAnswers,
         log_config=None,
         access_log=False,
         server_header=False,

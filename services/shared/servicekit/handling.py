@@ -26,6 +26,27 @@ class _Maker(msgspec.Struct, frozen=True):
     takes: tuple[str, ...]
 
 
+class _Bare(msgspec.Struct, frozen=True):
+    """What a request gives that has no parameters but those of its path, as most have: then nothing is to be read."""
+
+    headers: frozenset[bytes]
+    path: tuple[tuple[str, str], ...]  # name in the path, name in the route
+    defaults: dict[str, Any]
+    reserved: frozenset[str]
+
+    def given(self, request: Any) -> dict[str, Any] | None:
+        """The arguments before dependencies; None for a request that gives more."""
+        scope = request.scope
+        if scope["query_string"] or any(name in self.headers for name, _ in scope["headers"]):
+            return None
+        known = {"scope": scope, "request": request}
+        return {
+            **self.defaults,
+            **{name: scope["path_params"][alias] for alias, name in self.path},
+            **{name: known[name] for name in self.reserved},
+        }
+
+
 class Handling:
     """A route whose dependencies are all at hand."""
 
@@ -34,11 +55,14 @@ class Handling:
         self._model = model
         self._makers = makers
         self._request_class = handler.resolve_request_class()
+        self._bare = _bare(model)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = self._request_class(scope=scope, receive=receive, send=send)
         try:
-            given: dict[str, Any] = await self._model.to_kwargs(connection=request)
+            given = self._bare.given(request) if self._bare else None
+            if given is None:
+                given = dict(await self._model.to_kwargs(connection=request))
         except SerializationException as error:
             raise ClientException(str(error)) from error
         if given.get("data") is Empty:
@@ -75,3 +99,17 @@ def handling(handler: Any, model: Any) -> Handling | None:
 def _is_plain(provide: Provide) -> bool:
     cleans_up = provide.has_sync_generator_dependency or provide.has_async_generator_dependency
     return provide.has_sync_callable and not cleans_up and not provide.use_cache
+
+
+def _bare(model: Any) -> _Bare | None:
+    """None for a route that takes a body, or a parameter that has to be given elsewhere than in the path."""
+    taken = {*model.expected_query_params, *model.expected_header_params, *model.expected_cookie_params}
+    has_defaults = not any(one.is_required or one.default is Ellipsis for one in taken)
+    if model.expected_cookie_params or not (has_defaults and model.expected_reserved_kwargs <= {"scope", "request"}):
+        return None
+    return _Bare(
+        headers=frozenset(one.field_alias.lower().encode() for one in model.expected_header_params),
+        path=tuple((one.field_alias, one.field_name) for one in model.expected_path_params),
+        defaults={one.field_name: one.default for one in taken},
+        reserved=frozenset(model.expected_reserved_kwargs),
+    )
