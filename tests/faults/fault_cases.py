@@ -65,9 +65,10 @@ class FaultsReport(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[Row, ...]
 
 
-def replay(strike: str, seed: int) -> str:
+def replay(strike: str, seed: int, only: Sequence[str] = ()) -> str:
     """The one command that plays the case again."""
-    return f'make faults FAULT="{strike} --seed {seed}"'
+    points = "".join(f" --only '{one}'" for one in only)
+    return f'make faults FAULT="{strike} --seed {seed}{points}"'
 
 
 def told(differences: Differences) -> list[str]:

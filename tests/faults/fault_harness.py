@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,10 +36,11 @@ _MOST_TOLD = 40
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """A strike, and the seed that says at which points."""
+    """A strike, and at which points: those of its seed, or `only` those of these names."""
 
     strike: str
     seed: int
+    only: tuple[str, ...] = ()
 
 
 class Harness:
@@ -76,7 +77,7 @@ class Harness:
         """The round of that number under the case's strike."""
         began, strike, matters = time.monotonic(), STRIKES[case.strike], self._matters(n)
         async with workers(self._system, strike):
-            parked, struck_at = await self._struck(matters, strike, case.seed)
+            parked, struck_at = await self._struck(matters, strike, case)
             due = await points.to_come(self._system)
             stuck = await self._ended(matters)
             lost = strike.at_points == "lose_answer"
@@ -102,22 +103,25 @@ class Harness:
             in_doubt=tuple(f"{run.name}: {run.state}" for run in stuck if run.in_doubt),
             healed=dict(self._healed),
             seconds=round(time.monotonic() - began, 1),
-            replay=replay(case.strike, case.seed),
+            replay=replay(case.strike, case.seed, case.only),
         )
         return row, differences
 
-    async def _struck(self, matters: Matters, strike: Strike, seed: int) -> tuple[Parked, datetime]:
+    async def _struck(self, matters: Matters, strike: Strike, case: Case) -> tuple[Parked, datetime]:
         """Everything begins, parks, and is struck."""
         await matters.ask_for_drafts(strike.asked)
-        picked = points.chosen(self.found, seed) if strike.at_points else []
+        picked = self._picked(case) if strike.at_points else []
         await points.switch(self._system, picked, strike.at_points)
         await matters.ask_for_the_rest(strike.asked)
         parked = await park(matters, picked, holds=strike.at_points == "hold")
         struck_at = datetime.now(UTC)
-        await strike.blow(self._system, seed)
+        await strike.blow(self._system, case.seed)
         if not strike.lasting:
             await points.release(self._system)
         return parked, struck_at
+
+    def _picked(self, case: Case) -> list[tuple[Found, int]]:
+        return points.named(self.found, case.only) if case.only else points.chosen(self.found, case.seed)
 
     async def _ended(self, matters: Matters) -> list[OpenRun]:
         """The runs that have not ended after all patience."""
@@ -176,20 +180,35 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     unplayed: tuple[Case, ...] = ()  # there was no time left for them
 
 
-async def played(cases: Sequence[Case], keys: Keys, until_s: float = math.inf) -> Played:
-    """Each case in its round; no further one is begun after that time."""
+async def played(cases: Sequence[Case], keys: Keys, until_s: float = math.inf, further: Sequence[str] = ()) -> Played:
+    """Each case in its round, then each *further* strike at points that none came to; none is begun after that time."""
     began = time.monotonic()
     rows: list[Row] = []
-    async with harness(len(cases), keys) as made:
+    async with harness(len(cases) + len(further), keys) as made:
         passed = f"{keys.runs} runs, {len(made.found)} points"
         say(f"{time.monotonic() - began:6.0f} s  the undisturbed round: {passed}")
-        for n, case in enumerate(cases, FIRST):
+        for n, case in enumerate(_with_further(cases, further, made.found, rows), FIRST):
             if time.monotonic() - began > until_s:
-                return Played(rows=rows, found=made.found, residual=made.residual, unplayed=tuple(cases[n - FIRST :]))
+                unplayed = tuple(cases[len(rows) :])
+                return Played(rows=rows, found=made.found, residual=made.residual, unplayed=unplayed)
             row, differences = await made.play(n, case)
             rows.append(row)
             _tell(row, differences, time.monotonic() - began)
         return Played(rows=rows, found=made.found, residual=made.residual)
+
+
+def _with_further(
+    cases: Sequence[Case], further: Sequence[str], found: Sequence[Found], rows: Sequence[Row]
+) -> Iterator[Case]:
+    """*rows* grow while the cases are played: they tell which points were struck."""
+    yield from cases
+    tried: set[str] = set()
+    for place, strike in enumerate(further):
+        only = points.left_over(found, tried.union(*(row.points for row in rows)))
+        if not only:
+            return
+        tried.update(only)
+        yield Case(strike=strike, seed=len(cases) + place, only=only)
 
 
 def _tell(row: Row, differences: Differences, at_s: float) -> None:

@@ -98,6 +98,17 @@ def chosen(found: Sequence[Found], seed: int) -> list[tuple[Found, int]]:
     return picked
 
 
+def named(found: Sequence[Found], names: Collection[str]) -> list[tuple[Found, int]]:
+    """The points of these names, each holding the first request that comes."""
+    return [(one, 0) for one in found if str(one.point) in names]
+
+
+def left_over(found: Sequence[Found], done: Collection[str]) -> tuple[str, ...]:
+    """Of each vendor one point that is not done: held alone, no other point of its vendor keeps its runs away."""
+    left = {one.point.vendor: str(one.point) for one in reversed(found) if str(one.point) not in done}
+    return tuple(sorted(left.values()))
+
+
 async def switch(system: RunningSystem, picked: Sequence[tuple[Found, int]], kind: str = "hold") -> None:
     """Switch a fault on at each point: a hold at its stage, or one of another kind."""
     for one, skip in picked:

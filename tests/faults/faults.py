@@ -20,6 +20,15 @@ from launcher import reports
 # What parks runs for the strike to hit is played further seeds, so that every point is struck.
 _AGAIN = ("kill-process-api", "kill-system-api", "kill-postgres", "empty-valkey", "lose-answers")
 _ROUNDS = 24
+# Struck at last at points that none has come to, since another one of their vendor was in the way.
+_FURTHER = (
+    "kill-process-api",
+    "kill-system-api",
+    "kill-process-api",
+    "kill-postgres",
+    "kill-process-api",
+    "kill-system-api",
+)
 _UNTIL_S = 25 * 60.0  # no round is begun later: all must be over in half an hour
 
 
@@ -30,18 +39,22 @@ def long_form() -> list[Case]:
 
 
 def asked(arguments: Sequence[str]) -> list[Case]:
-    """The cases that a person asks for; all when they ask for none."""
+    """The cases that a person asks for."""
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     parser.add_argument("strikes", nargs="*", choices=[*STRIKES, []], metavar="STRIKE", help=", ".join(STRIKES))
     parser.add_argument("--seed", type=int, default=0, help="at which points")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="POINT", help="at this one, as the report has it"
+    )
     told = parser.parse_args(arguments)
-    return [Case(strike=name, seed=told.seed + place) for place, name in enumerate(told.strikes)] or long_form()
+    return [Case(strike=name, seed=told.seed + place, only=tuple(told.only)) for place, name in enumerate(told.strikes)]
 
 
 async def main(arguments: Sequence[str]) -> int:
     """Play, and leave the report. 1 when a case failed or was not played."""
     began, load = time.monotonic(), os.getloadavg()[0]
-    made = await played(asked(arguments), MANY, _UNTIL_S)
+    cases = asked(arguments)
+    made = await (played(cases, MANY) if cases else played(long_form(), MANY, _UNTIL_S, _FURTHER))
     machine = Machine(seconds=time.monotonic() - began, load=load)
     unplayed = [replay(case.strike, case.seed) for case in made.unplayed]
     told = report(made.rows, {one.point for one in made.found}, made.residual, MANY.runs, machine, unplayed)

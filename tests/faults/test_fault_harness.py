@@ -5,7 +5,7 @@ from collections import Counter
 
 import msgspec
 from fault_cases import Machine, Row, replay, report, told
-from fault_points import Found, Held, Point, chosen, found_in, held_at
+from fault_points import Found, Held, Point, chosen, found_in, held_at, left_over, named
 from fault_state import Differences, between, compared
 from fault_world import FEW, MANY, contract_number, marks, unmarked
 
@@ -62,6 +62,18 @@ def test_a_point_is_struck_where_a_request_really_stands() -> None:
     assert frozenset() == held_at(
         [Held(vendor="erp", stage="next", method="GET", path="/y", **fixed)], picked, addresses
     )
+
+
+def test_points_that_none_came_to_are_struck_at_last() -> None:
+    """One of each vendor at a time, since another one in the way is what kept runs from it; none twice."""
+    found = [*_found("erp", 1), *_found("psa", 3)]
+    done = {"psa POST /1 before"}
+    assert ("erp POST /0 before", "psa POST /0 before") == left_over(found, done)
+    assert ("psa POST /2 before",) == left_over(found, {*done, "erp POST /0 before", "psa POST /0 before"})
+    assert () == left_over(found, {str(one.point) for one in found})
+    assert [("psa POST /2 before", 0)] == [(str(one.point), skip) for one, skip in named(found, ["psa POST /2 before"])]
+    again = replay("kill-edge", 3, ["psa POST /2 before"])
+    assert """make faults FAULT="kill-edge --seed 3 --only 'psa POST /2 before'\"""" == again
 
 
 def test_points_early_in_the_flow_let_more_pass() -> None:
