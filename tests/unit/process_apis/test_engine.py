@@ -54,6 +54,30 @@ async def test_a_loop_has_threads_after_its_engine_has_stopped(database_url: str
     assert 3 == await asyncio.to_thread(lambda: 1 + 2)
 
 
+async def test_an_engine_that_stops_leaves_no_run_at_work(database_url: str) -> None:
+    """Not even one that passes over the first word of it, as a call does whose answer comes in that moment."""
+    engine = Engine("left", database_url, EngineSettings(schema="engine_test", slot_idle_s=600))
+    begun, heard = asyncio.Event(), 0
+
+    async def run(_: Mapping[str, Any]) -> None:
+        nonlocal heard
+        begun.set()
+        while heard < 2:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                heard += 1
+        raise asyncio.CancelledError
+
+    workflow = engine.workflow("left", run)
+    async with asyncio.timeout(60):
+        await engine.launch()
+        await engine.start("left:1", workflow, {})
+        await begun.wait()
+        await engine.stop()
+    assert 2 == heard
+
+
 async def test_no_more_steps_run_at_once_than_there_is_room(database_url: str) -> None:
     """Hundreds of runs may be woken in one moment: platforms and database see a few of them at a time."""
     engine = Engine("crowded", database_url, EngineSettings(schema="engine_test", steps_at_once=2, slot_idle_s=600))

@@ -98,9 +98,10 @@ class Engine:
 
         The engine had made its own threads the loop's, and has ended them: whoever works on the loop now needs others.
         """
-        for task in self._under_way:
-            task.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        while self._under_way:
+            for task in self._under_way:
+                task.cancel()
+            await asyncio.wait(self._under_way, timeout=1.0)  # the HTTP transport may lose a cancellation: then again
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True, workflow_completion_timeout_sec=0)
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
         await self._slot.release()
