@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from canonical.money import Money
 from canonical.work import ExceptionDecision
 from process_apis.engine.runtime import Engine, EngineSettings, superseded
 from process_apis.operations.desk import Desk
+from process_apis.operations.forgetting import Forgetting
 from process_apis.operations.history import HistoryError
 from process_apis.operations.runs import Claim, Launch, RunChange
 from process_apis.project_onboarding.onboardings import onboardings
@@ -142,6 +144,25 @@ async def test_an_execution_that_was_overtaken_writes_and_does_nothing_more(data
     assert (["first", "second"], ["second", "third"]) == (frozen.steps.done, awake.steps.done)
     assert [("first", "done", 1), ("second", "done", 2)] == await people_see(database, launch.run_id)
     assert "activated" == (await awake.tools.runs.of_run(launch.run_id)).state
+
+
+async def test_what_an_ended_run_has_done_is_forgotten_after_a_month(database: Database) -> None:
+    """Not before, and not while it is open; what people see of it stays."""
+    life = Life(database, Steps())
+    ended, still_open = await launched(life), await launched(life)
+    life.steps.may_go_on.set()
+    await life.carried_out(ended)
+    await Run(still_open, life.tools).attempt(life.steps.first)
+    for days, kept in ((30, 4), (31, 0)):
+        await Forgetting(database, SettableClock(NOW + timedelta(days=days))).forget()
+        assert [kept, 1] == [await _done(database, one.run_id) for one in (ended, still_open)]
+    assert [("first", "done", 1), ("second", "done", 1)] == await people_see(database, ended.run_id)
+
+
+async def _done(database: Database, run_id: str) -> int:
+    async with database.connect() as session:
+        found = await session.execute(text("select count(*) from history where run_id = :id"), {"id": run_id})
+        return int(found.scalar_one())
 
 
 async def test_a_run_whose_workflow_has_changed_under_it_is_not_carried_on(database: Database) -> None:

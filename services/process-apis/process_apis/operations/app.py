@@ -9,6 +9,7 @@ from litestar import Litestar
 from redis.asyncio import Redis
 
 from process_apis.operations.desk import Desk
+from process_apis.operations.forgetting import Forgetting
 from process_apis.operations.routes import ApprovalRoutes, AuditRoutes, BindingRoutes, ExceptionRoutes, StatisticsRoutes
 from process_apis.settings import OperationsSettings
 from servicekit.answers import StoredAnswers
@@ -87,9 +88,11 @@ async def _database(settings: OperationsSettings) -> AsyncIterator[Database]:
 
 @asynccontextmanager
 async def _relaying(state: Any, redis_url: str, clock: Clock) -> AsyncIterator[None]:
-    """Operations carries two roles: it copies the event log to Redis, and prunes the process layer's stored answers."""
+    """Operations copies the event log to Redis, and does away with old answers and histories of the process layer."""
     redis = Redis.from_url(redis_url)
-    roles = (Relay(state["database"], redis, clock).run(), state["answers"].keep_pruned())
+    database = state["database"]
+    forgetting = Forgetting(database, clock).keep_forgetting()
+    roles = (Relay(database, redis, clock).run(), state["answers"].keep_pruned(), forgetting)
     tasks = [asyncio.create_task(role) for role in roles]
     try:
         yield
