@@ -157,6 +157,9 @@ async def test_what_an_ended_run_has_done_is_forgotten_after_a_month(database: D
         await Forgetting(database, SettableClock(NOW + timedelta(days=days))).forget()
         assert [kept, 1] == [await _done(database, one.run_id) for one in (ended, still_open)]
     assert [("first", "done", 1), ("second", "done", 1)] == await people_see(database, ended.run_id)
+    with pytest.raises(HistoryError, match="is forgotten"):  # by an engine that was away when the run ended
+        await life.carried_out(ended)
+    assert ["first", "second", "third", "first"] == life.steps.done
 
 
 async def _done(database: Database, run_id: str) -> int:

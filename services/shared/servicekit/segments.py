@@ -46,6 +46,6 @@ class _Joining:
         self._transport.close()
 
     def _let_go(self) -> None:
-        if self._held is not None:
-            held, self._held = self._held, None
+        held, self._held = self._held, None
+        if held is not None and not self._transport.is_closing():  # the caller may have hung up meanwhile
             self._transport.write(held)

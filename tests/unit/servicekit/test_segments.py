@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
+import uvloop
 
 from servicekit.segments import WholeAnswers
 
@@ -75,3 +77,32 @@ async def test_requests_that_come_together_are_answered_in_order_and_to_the_end(
         writer.write(GET + GET + LAST)
         closed = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok"
         assert (HEAD + b"ok") * 2 + closed == await reader.read()
+
+
+async def test_a_head_for_a_caller_who_has_hung_up_troubles_nobody() -> None:
+    """The loop of the services refuses to write to what is closed; nobody would be there to catch that."""
+
+    async def hung_up() -> list[dict[str, Any]]:
+        loop, troubles = asyncio.get_running_loop(), list[dict[str, Any]]()
+        loop.set_exception_handler(lambda _, trouble: troubles.append(trouble))
+        closed, turned = loop.create_future(), loop.create_future()
+
+        class Caller(WholeAnswers):
+            def connection_lost(self, exc: Exception | None) -> None:
+                super().connection_lost(exc)
+                closed.set_result(None)
+
+        config = uvicorn.Config(Application(), lifespan="off", log_config=None, loop="uvloop")
+        config.load()
+        ours, theirs = socket.socketpair()
+        state = uvicorn.Server(config).server_state
+        made = functools.partial(Caller, config=config, server_state=state, app_state={})
+        _, protocol = await loop.create_connection(made, sock=ours)
+        theirs.close()
+        await closed
+        protocol.transport.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        loop.call_soon(turned.set_result, None)
+        await turned
+        return troubles
+
+    assert [] == await asyncio.to_thread(uvloop.run, hung_up())

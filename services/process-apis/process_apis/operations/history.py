@@ -12,9 +12,9 @@ from process_apis.engine.serializer import restored
 
 
 class HistoryError(BaseException):
-    """The workflow asks for another step than the one that was done there: its code has changed under a run of it.
+    """A run cannot go on from its history: the workflow asks for another step than was done there, or it is forgotten.
 
-    No Exception, for no step has failed, and the run has not ended: it stays for a worker whose code knows it.
+    No Exception, for no step has failed. The run stays with the engine: changed code is for a worker that knows it.
     """
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
+import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,7 +13,7 @@ from canonical.ids import PREFIXES
 from canonical.money import Money
 from canonical.work import StepRecord
 from process_apis.engine.runtime import superseded
-from process_apis.operations.history import Done, History
+from process_apis.operations.history import Done, History, HistoryError
 from process_apis.operations.steps import StepChange, StepRecords
 from servicekit.clock import Clock
 from servicekit.database import Database
@@ -75,8 +76,9 @@ _STEPS = text(
     " where run_id = :run_id order by started_at, place"
 )
 _OPEN = text(
-    "with mine as (update run set execution = execution + 1 where run_id = :run_id returning run_id, execution)"
-    " select execution, n, name, cast(result as text) as result, cast(failure as text) as failure"
+    "with mine as (update run set execution = execution + 1 where run_id = :run_id"
+    " returning run_id, state, execution)"
+    " select state, execution, n, name, cast(result as text) as result, cast(failure as text) as failure"
     " from mine left join lateral"
     " (select n, name, result, failure from history where history.run_id = mine.run_id) as done on true"
 )
@@ -197,10 +199,16 @@ class Runs(Generic[V]):
             await session.execute(text("update run set launched = true where run_id = :run_id"), {"run_id": run_id})
 
     async def opened(self, run_id: str) -> History:
-        """The next execution of a run begins: from now on no other one writes."""
+        """The next execution of a run begins: from now on no other one writes.
+
+        Raises HistoryError for one that has ended and whose history is forgotten: it would do everything again.
+        """
         async with self._database.alone() as session:
             rows = (await session.execute(_OPEN, {"run_id": run_id})).all()
         done = {row.n: Done(name=row.name, result=row.result, failure=row.failure) for row in rows if row.n is not None}
+        if not done and rows[0].state in ENDED_STATES:
+            structlog.get_logger(__name__).error("history_forgotten", run=run_id)
+            raise HistoryError(f"what {run_id} has done is forgotten")
         return History(run_id, rows[0].execution, done)
 
     async def write_step(self, change: StepChange) -> None:
