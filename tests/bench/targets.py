@@ -182,7 +182,7 @@ def main(arguments: list[str]) -> int:
 
 
 def as_it_comes(app: Any, port: int) -> None:
-    """A framework on uvicorn, whose faster loop and parser are chosen, as ours does."""
+    """A framework on uvicorn as it comes, with the faster of its loops and parsers."""
     uvicorn.run(
         app,
         port=port,
